@@ -1,0 +1,27 @@
+"""The command line: ``mentorbase --help``."""
+
+from __future__ import annotations
+
+import typer
+
+from . import demo, migrations
+from .console import run
+
+app = typer.Typer(
+    name="mentorbase",
+    help="A PostgreSQL database for mentoring platforms: try it, build it, see where it stands.",
+    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status) migrations are pending.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(demo.demo)
+app.command()(migrations.migrate)
+app.command()(migrations.rollback)
+app.command()(migrations.status)
+
+
+def main() -> None:
+    """Run the command line: the entry point ``mentorbase``."""
+    run(app)

@@ -1,0 +1,91 @@
+"""What every command shares: options, output, and one clear line for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from ..errors import MentorbaseError, SetupError
+from ..migrate import Progress as MigrationProgress
+from ..migrate import explain_connection
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        help="libpq connection string or URI; else MENTORBASE_DSN or POSTGRES_HOST of the environment or .env.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def run(app: typer.Typer) -> None:
+    """Run *app*; what goes wrong becomes one line and what to do about it, and exit code 1."""
+    try:
+        app()
+    except MentorbaseError as error:
+        fail(error)
+    except psycopg.OperationalError as error:
+        fail(explain_connection(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has left; so do we, quietly
+        sys.exit(1)
+
+
+def fail(error: MentorbaseError) -> None:
+    """Print *error* (as JSON where that was asked for) and exit with 1."""
+    message, hint = (error.message, error.hint) if isinstance(error, SetupError) else (str(error), "")
+    if "--json" in sys.argv:
+        print_json({"error": message, "hint": hint})
+    else:
+        err.print(f"[bold red]error:[/] {_plain(message)}")
+        if hint:
+            err.print(f"[bold]to do:[/] {_plain(hint)}")
+    sys.exit(1)
+
+
+def print_json(document: Any) -> None:
+    """Print *document* as JSON; instants in ISO 8601."""
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_json_value))
+
+
+def _json_value(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """Show bars on stderr while the block runs."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=quiet) as bars:
+        yield bars
+
+
+def migration_bar(bars: Progress, description: str) -> MigrationProgress:
+    """Return a callback that shows a migrator's progress as a bar of *bars*."""
+    task: TaskID | None = None
+
+    def show(migration_id: str, done: int, total: int) -> None:
+        nonlocal task
+        if task is None:
+            task = bars.add_task(description, total=total)
+        bars.update(task, completed=done, total=total)
+
+    return show

@@ -1,0 +1,318 @@
+"""The database as an application sees it: a pool, transactions with an actor, and the services.
+
+Each call of a service is one statement on a borrowed connection; a transaction binds several to one connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, Connection, IsolationLevel
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from pydantic import ValidationError
+
+from .actor import Actor
+from .auth import Auth
+from .errors import InvalidArgument, translated
+from .mentoring import Mentoring
+from .migrate import explain_connection
+from .query import S, echo
+from .settings import Settings
+
+T = TypeVar("T")
+
+RETRIED: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+"""What another attempt may cure: SQLSTATE 40001 and 40P01."""
+
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 0.01, 1.0
+
+
+class Services(Generic[S]):
+    """The services of one database, on a connection or a pool."""
+
+    def __init__(self, source: S) -> None:
+        self._source = source
+
+    @cached_property
+    def auth(self) -> Auth[S]:
+        """People: schema ``auth``."""
+        return Auth(self._source)
+
+    @cached_property
+    def mentoring(self) -> Mentoring[S]:
+        """Who mentors whom: schema ``mentoring``."""
+        return Mentoring(self._source)
+
+
+class Transaction(Services[Connection[Any]]):
+    """The services inside one transaction; ``connection`` is its psycopg connection."""
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection, for SQL of the application's own."""
+        return self._source
+
+
+class AsyncTransaction(Services[AsyncConnection[Any]]):
+    """The services inside one transaction; ``connection`` is its psycopg connection."""
+
+    @property
+    def connection(self) -> AsyncConnection[Any]:
+        """The connection, for SQL of the application's own."""
+        return self._source
+
+
+class Database(Services[ConnectionPool[Connection[Any]]]):
+    """A pool of connections and the services on it. Close it, or use it as a context manager."""
+
+    @classmethod
+    def connect(cls, dsn: str | None = None, *, settings: Settings | None = None) -> Self:
+        """Open a pool.
+
+        Args:
+            dsn: a libpq connection string or URI; None: what the environment names (`Settings`).
+            settings: instead of those of the environment.
+
+        Raises:
+            SetupError: no server is named, or it cannot be reached; says why and what to do.
+        """
+        settings = settings or Settings.load()
+        conninfo = _conninfo(settings, dsn)
+        try:
+            psycopg.connect(conninfo).close()
+        except psycopg.OperationalError as error:
+            raise explain_connection(error) from error
+        pool = ConnectionPool(
+            conninfo,
+            connection_class=Connection[Any],
+            kwargs={"autocommit": True},
+            open=True,
+            **_pool_options(settings),
+        )
+        return cls(pool)
+
+    @property
+    def pool(self) -> ConnectionPool[Connection[Any]]:
+        """The pool itself."""
+        return self._source
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(
+        self,
+        *,
+        actor: Actor | int | None = None,
+        isolation: IsolationLevel | None = None,
+        read_only: bool = False,
+    ) -> Iterator[Transaction]:
+        """Run a block in one transaction: committed at its end, rolled back if it raises.
+
+        Args:
+            actor: who acts, for every statement in it: a user id, or an `Actor`.
+            isolation: other than the server's default.
+            read_only: refuse writes.
+
+        Raises:
+            PoolExhausted: no connection came free within ``db_pool_timeout``.
+        """
+        begin = _begin(actor, isolation, read_only)
+        with translated, self.pool.connection() as conn, conn.transaction():
+            if begin:
+                conn.execute(begin, prepare=False)
+            yield Transaction(conn)
+
+    def retrying(
+        self,
+        work: Callable[[Transaction], T],
+        *,
+        attempts: int = 8,
+        actor: Actor | int | None = None,
+        isolation: IsolationLevel | None = None,
+    ) -> T:
+        """Run *work* in a transaction, again from the start if it loses against another one.
+
+        Args:
+            work: what to do; runs up to *attempts* times, so it must not act outside the database.
+            attempts: at most this many, with a growing, jittered pause between them (10 ms to 1 s).
+            actor: as of `transaction`.
+            isolation: as of `transaction`.
+
+        Raises:
+            psycopg.errors.SerializationFailure: every attempt lost (SQLSTATE 40001).
+            psycopg.errors.DeadlockDetected: every attempt lost (SQLSTATE 40P01).
+        """
+        for attempt in range(1, attempts):
+            try:
+                with self.transaction(actor=actor, isolation=isolation) as tx:
+                    return work(tx)
+            except RETRIED:
+                time.sleep(_backoff(attempt))
+        with self.transaction(actor=actor, isolation=isolation) as tx:
+            return work(tx)
+
+
+class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
+    """`Database` for asyncio: use it as an asynchronous context manager, or `open` and `close` it."""
+
+    @classmethod
+    def connect(cls, dsn: str | None = None, *, settings: Settings | None = None) -> Self:
+        """Make a pool, not yet open.
+
+        Args:
+            dsn: a libpq connection string or URI; None: what the environment names (`Settings`).
+            settings: instead of those of the environment.
+
+        Raises:
+            SetupError: no server is named.
+        """
+        settings = settings or Settings.load()
+        conninfo = _conninfo(settings, dsn)
+        pool = AsyncConnectionPool(
+            conninfo,
+            connection_class=AsyncConnection[Any],
+            kwargs={"autocommit": True},
+            open=False,
+            **_pool_options(settings),
+        )
+        return cls(pool, conninfo)
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], conninfo: str) -> None:
+        super().__init__(pool)
+        self._conninfo = conninfo
+
+    @property
+    def pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        """The pool itself."""
+        return self._source
+
+    async def open(self) -> None:
+        """Open the pool in the running event loop.
+
+        Raises:
+            SetupError: the server cannot be reached; says why and what to do.
+        """
+        try:
+            probe = await AsyncConnection.connect(self._conninfo)
+        except psycopg.OperationalError as error:
+            raise explain_connection(error) from error
+        await probe.close()
+        await self.pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.pool.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        *,
+        actor: Actor | int | None = None,
+        isolation: IsolationLevel | None = None,
+        read_only: bool = False,
+    ) -> AsyncIterator[AsyncTransaction]:
+        """Run a block in one transaction; as `Database.transaction`."""
+        begin = _begin(actor, isolation, read_only)
+        with translated:
+            async with self.pool.connection() as conn, conn.transaction():
+                if begin:
+                    await conn.execute(begin, prepare=False)
+                yield AsyncTransaction(conn)
+
+    async def retrying(
+        self,
+        work: Callable[[AsyncTransaction], Awaitable[T]],
+        *,
+        attempts: int = 8,
+        actor: Actor | int | None = None,
+        isolation: IsolationLevel | None = None,
+    ) -> T:
+        """Run *work* in a transaction, again if it loses against another one; as `Database.retrying`."""
+        for attempt in range(1, attempts):
+            try:
+                async with self.transaction(actor=actor, isolation=isolation) as tx:
+                    return await work(tx)
+            except RETRIED:
+                await asyncio.sleep(_backoff(attempt))
+        async with self.transaction(actor=actor, isolation=isolation) as tx:
+            return await work(tx)
+
+
+def _backoff(attempt: int) -> float:
+    """Return seconds to wait after this attempt: a random part of a doubling span."""
+    return random.uniform(0, min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2**attempt))  # noqa: S311 - no secret
+
+
+def _begin(actor: Actor | int | None, isolation: IsolationLevel | None, read_only: bool) -> bytes:
+    """Return what a transaction starts with, in one round trip."""
+    parts = []
+    if isolation is not None:
+        parts.append(f"SET TRANSACTION ISOLATION LEVEL {isolation.name.replace('_', ' ')}")
+    if read_only:
+        parts.append("SET TRANSACTION READ ONLY")
+    if isinstance(actor, int):
+        try:
+            actor = Actor.user(actor)
+        except ValidationError:
+            raise InvalidArgument("actor: a user id is a whole number from 1", detail="argument=actor") from None
+    if actor is not None:
+        parts.append(f"SET LOCAL mentorbase.actor = '{actor}'")
+    return "; ".join(parts).encode()  # an Actor is digits and fixed words
+
+
+def _conninfo(settings: Settings, dsn: str | None) -> str:
+    """Return the connection string with what every session needs; what the caller's own says goes first."""
+    given = conninfo_to_dict(settings.require_dsn(dsn))
+    options = (
+        f"-c timezone=UTC -c statement_timeout={settings.db_statement_timeout}s"
+        f" -c lock_timeout={settings.db_lock_timeout}s"
+        f" -c idle_in_transaction_session_timeout={settings.db_idle_in_transaction_timeout}s"
+        f" {given.pop('options', None) or ''}"
+    ).strip()
+    needed: dict[str, Any] = {
+        "application_name": "mentorbase",
+        "connect_timeout": settings.db_connect_timeout,
+        **given,
+        "options": options,
+    }
+    return make_conninfo("", **needed)
+
+
+def _pool_options(settings: Settings) -> dict[str, Any]:
+    if settings.db_echo:
+        echo()
+    return {
+        "min_size": settings.db_pool_min_size,
+        "max_size": settings.db_pool_max_size,
+        "timeout": settings.db_pool_timeout,
+        "max_lifetime": settings.db_pool_max_lifetime,
+        "name": "mentorbase",
+    }

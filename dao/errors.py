@@ -1,0 +1,279 @@
+"""Every exception that mentorbase raises, and the one place where database errors become them.
+
+Business refusals are told apart by SQLSTATE (table ``platform.refusals``), violated constraints by name; what a
+constraint demands is its COMMENT in ``sql/``. Nothing else is translated: unknown errors stay psycopg's.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from types import TracebackType
+from typing import Final
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from . import resources
+
+
+class MentorbaseError(Exception):
+    """Base of every exception of this package."""
+
+
+class SetupError(MentorbaseError):
+    """The surroundings are wrong: no server, no rights, a bad setting.
+
+    Attributes:
+        message: what is wrong, one line, without secrets.
+        hint: what to do about it, one line.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class PoolExhausted(MentorbaseError):
+    """No connection of the pool came free in time."""
+
+
+class Refusal(MentorbaseError):
+    """The database, or a check before it, refused; nothing was changed.
+
+    Attributes:
+        sqlstate: five characters; class MB for business rules, else PostgreSQL's own.
+        message: what is wrong, for a person.
+        detail: the values behind it as ``key=value`` pairs: keys and states, never personal data.
+        hint: the way out.
+        constraint: name of the violated constraint, if it is one.
+    """
+
+    sqlstate: str = "MB000"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        constraint: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+        self.constraint = constraint
+        self.sqlstate = sqlstate or type(self).sqlstate
+
+    def __str__(self) -> str:
+        what = f"{self.message} ({self.detail})" if self.detail else self.message
+        return f"{what}. {self.hint}" if self.hint else what
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The pairs of `detail`."""
+        return dict(pair.split("=", 1) for pair in self.detail.split(", ") if "=" in pair)
+
+
+class ActorRequired(Refusal):
+    """An application writes without saying who acts."""
+
+    sqlstate = "MB001"
+
+
+class NotPermitted(Refusal):
+    """The step exists, but not for this actor; or the database role lacks the privilege (SQLSTATE 42501)."""
+
+    sqlstate = "MB002"
+
+
+class TransitionRefused(Refusal):
+    """The life cycle has no such step from the present status, or not yet; the hint lists those it has."""
+
+    sqlstate = "MB003"
+
+
+class NotFound(Refusal):
+    """There is no row with this key."""
+
+    sqlstate = "MB004"
+
+
+class StaleVersion(Refusal):
+    """The row was changed since it was read."""
+
+    sqlstate = "MB005"
+
+    @property
+    def current(self) -> int:
+        """The row's present version."""
+        return int(self.values["version"])
+
+
+class ReadOnly(Refusal):
+    """The column or row is kept by the database and cannot be changed by hand."""
+
+    sqlstate = "MB006"
+
+
+class InvalidArgument(Refusal):
+    """An argument is outside what is allowed; found by the method's own types or by the database."""
+
+    sqlstate = "MB007"
+
+
+class CapacityReached(Refusal):
+    """The mentor has no free place."""
+
+    sqlstate = "MB101"
+
+
+class MentorUnavailable(Refusal):
+    """The mentor takes no new requests."""
+
+    sqlstate = "MB102"
+
+
+class CoolingDown(Refusal):
+    """A request of this pair was rejected a short time ago."""
+
+    sqlstate = "MB103"
+
+
+class RelationshipExists(Refusal):
+    """The pair already has a relationship that is pending, active or paused."""
+
+    sqlstate = "MB104"
+
+
+class ConstraintViolation(Refusal):
+    """The data violate a named constraint; the message is what that constraint demands."""
+
+    sqlstate = "23000"
+
+
+class InvalidValue(ConstraintViolation):
+    """A value is outside what its column allows (check and not-null constraints)."""
+
+    sqlstate = "23514"
+
+
+class AlreadyExists(ConstraintViolation):
+    """Another row has this key (unique constraints)."""
+
+    sqlstate = "23505"
+
+
+class ReferenceViolation(ConstraintViolation):
+    """The row referred to does not exist, or is still referred to (foreign keys)."""
+
+    sqlstate = "23503"
+
+
+class Overlap(ConstraintViolation):
+    """The row overlaps another one (exclusion constraints)."""
+
+    sqlstate = "23P01"
+
+
+class SelfMentoring(InvalidValue):
+    """Nobody is their own mentor."""
+
+
+def _with_subclasses(base: type[Refusal]) -> list[type[Refusal]]:
+    return [base, *(found for child in base.__subclasses__() for found in _with_subclasses(child))]
+
+
+REFUSALS: Final[dict[str, type[Refusal]]] = {
+    kind.sqlstate: kind
+    for kind in _with_subclasses(Refusal)
+    if kind.sqlstate.startswith("MB") and kind.sqlstate != Refusal.sqlstate
+}
+_VIOLATIONS: Final[dict[str, type[ConstraintViolation]]] = {
+    "23001": ReferenceViolation,
+    "23502": InvalidValue,
+    "23503": ReferenceViolation,
+    "23505": AlreadyExists,
+    "23514": InvalidValue,
+    "23P01": Overlap,
+}
+_BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
+    "mentor_mentee_live_pair_key": RelationshipExists,
+    "mentor_mentee_not_self_check": SelfMentoring,
+}
+
+_RULE = re.compile(r"^COMMENT ON (?:CONSTRAINT|INDEX) (?:\w+\.)?(\w+)(?: ON [\w.]+)? IS\s+'((?:[^']|'')*)';", re.M)
+_SHARD = re.compile(r"_\d+$")
+
+
+@cache
+def _rules() -> dict[str, str]:
+    """What each constraint demands, in words: its COMMENT in ``sql/``."""
+    files = resources.folder("sql").glob("*/tables.sql")
+    return {
+        name: text.replace("''", "'").rstrip(".")
+        for file in files
+        for name, text in _RULE.findall(file.read_text("utf-8"))
+    }
+
+
+def translate(error: psycopg.Error) -> Exception:
+    """Return the exception to raise, from *error*, in place of a psycopg error: a `Refusal`, or *error* itself.
+
+    PostgreSQL's DETAIL of a violated constraint quotes the row, so it is cut from the text of *error*; programs
+    still find it in ``error.diag``.
+    """
+    if isinstance(error, PoolTimeout):
+        return PoolExhausted("no connection came free in time: raise db_pool_max_size, or hold transactions shorter")
+    state, diag = error.sqlstate or "", error.diag
+    message = diag.message_primary or str(error)
+    if kind := REFUSALS.get(state):
+        return kind(message, detail=diag.message_detail or "", hint=diag.message_hint or "")
+    if state == "42501":
+        return NotPermitted(message, hint="Have this database role granted what it needs", sqlstate=state)
+    if state.startswith("23"):
+        error.args = (message,)
+        return _violation(error, state, message) or error
+    return error
+
+
+class _Translated:
+    """Context in which psycopg errors leave as `translate` says; serves asynchronous code as well."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, psycopg.Error) and (known := translate(error)) is not error:
+            raise known from error
+
+
+translated: Final = _Translated()
+
+
+def _violation(error: psycopg.Error, state: str, message: str) -> Refusal | None:
+    if state == "23502":
+        return InvalidValue(f"{error.diag.column_name} must be given", sqlstate=state)
+    name = _constraint_name(error.diag.constraint_name, message)
+    if name is None or (rule := _rules().get(name)) is None:
+        return None
+    kind = _BY_CONSTRAINT.get(name) or _VIOLATIONS.get(state)
+    return kind(rule, constraint=name, sqlstate=state) if kind else None
+
+
+def _constraint_name(reported: str | None, message: str) -> str | None:
+    """Return the constraint's own name; a shard of Citus leaves it in the message only, with its number behind."""
+    candidates = [reported] if reported else re.findall(r'"(\w+)"', message)
+    for name in candidates:
+        if name in _rules():
+            return name
+        if (whole := _SHARD.sub("", name)) in _rules():
+            return whole
+    return reported

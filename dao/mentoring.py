@@ -1,0 +1,383 @@
+"""Who mentors whom: schema ``mentoring``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic.dataclasses import dataclass
+
+from .query import Queries, S, query
+
+
+class RelationshipStatus(StrEnum):
+    """Where a relationship stands (``mentoring.mentor_mentee_status``)."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    TERMINATED = "terminated"
+
+
+class Party(StrEnum):
+    """As what somebody makes or changes a relationship (``mentoring.party``)."""
+
+    MENTOR = "mentor"
+    MENTEE = "mentee"
+    SYSTEM = "system"
+    ADMIN = "admin"
+
+
+LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
+"""The statuses of which a pair has at most one relationship."""
+
+LAST: Final = 2**63 - 1
+"""`after_id` of the first page of a list that runs from the newest to the oldest."""
+
+PageSize = Annotated[int, Field(ge=1, le=500)]
+Statuses = Annotated[Sequence[RelationshipStatus], AfterValidator(list)]
+Reason = Annotated[str, Field(max_length=500)]
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """One relationship (``mentoring.mentor_mentee``), without the notes. Times are UTC instants."""
+
+    id: int
+    mentor_id: int
+    mentee_id: int
+    status: RelationshipStatus
+    initiated_by: Party
+    subscribe_to_quizzes: bool
+    subscribe_to_courses: bool
+    subscribe_to_subjects: bool
+    accepted_at: AwareDatetime | None
+    paused_at: AwareDatetime | None
+    paused_by: int | None
+    resume_at: AwareDatetime | None
+    completed_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    ended_by: int | None
+    version: int
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a relationship's life (``mentoring.mentor_mentee_history``). Times are UTC instants.
+
+    Attributes:
+        from_status: None for the first step.
+        to_status: None where the row was deleted.
+        actor_id: None for the system and for a database role that edited by hand.
+    """
+
+    id: int
+    relationship_id: int
+    mentor_id: int
+    mentee_id: int
+    from_status: RelationshipStatus | None
+    to_status: RelationshipStatus | None
+    actor_kind: Party
+    actor_id: int | None
+    reason: str | None
+    occurred_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as a mentor and as a learner (``mentoring.user_profiles``). Times are UTC instants.
+
+    Attributes:
+        mentor_rate: for an hour, in `mentor_rate_currency`.
+        max_mentees: None for no limit.
+    """
+
+    user_id: int
+    mentor_bio: str | None
+    mentor_rate: Decimal | None
+    mentor_rate_currency: str | None
+    mentor_available: bool
+    max_mentees: int | None
+    learning_goals: str | None
+    preferred_learning_style: str | None
+    timezone: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class Mentoring(Queries[S], service="mentoring"):
+    """Relationships of mentors and mentees; runs ``sql/mentoring/queries.sql``.
+
+    Every step takes ``actor_id``, the person who acts (``auth.users.id``). None means the transaction's actor
+    (``db.transaction(actor=...)``), which may also be an administrator or the system. A step that is refused
+    changes nothing.
+    """
+
+    @query
+    def request(
+        self,
+        mentor_id: int,
+        mentee_id: int,
+        *,
+        initiated_by: Party | None = None,
+        actor_id: int | None = None,
+        reason: Reason | None = None,
+    ) -> Relationship:
+        """Ask for a relationship: ``mentoring.request()``.
+
+        The answer is pending, or active at once where the other side has asked already.
+
+        Args:
+            initiated_by: the side that asks, `Party.MENTOR` or `Party.MENTEE`; None: whichever the actor is.
+
+        Raises:
+            ActorRequired: nobody is named who acts.
+            NotPermitted: the actor is not the side that asks.
+            RelationshipExists: the pair has a live relationship.
+            MentorUnavailable: the mentor takes no new requests.
+            CoolingDown: the other side rejected a request a short time ago.
+            CapacityReached: it would become active, and the mentor has no free place.
+            SelfMentoring: mentor and mentee are the same person.
+            ReferenceViolation: one of them is no user.
+        """
+        ...
+
+    @query
+    def accept(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """Agree, as the side that was asked or an administrator: pending becomes active. ``mentoring.transition()``.
+
+        Raises:
+            CapacityReached: the mentor has no free place.
+            TransitionRefused: it is not pending.
+            NotPermitted: the actor was not asked.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def reject(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """Decline, as the side that was asked or an administrator: pending becomes rejected.
+
+        The pair then cools down (setting ``request_cooldown``); whoever rejected may ask at any time.
+
+        Raises:
+            TransitionRefused: it is not pending.
+            NotPermitted: the actor was not asked.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def cancel(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """Withdraw, as the side that asked or an administrator: pending becomes cancelled.
+
+        Raises:
+            TransitionRefused: it is not pending.
+            NotPermitted: the actor did not ask.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def pause(
+        self,
+        relationship_id: int,
+        *,
+        resume_at: AwareDatetime | None = None,
+        actor_id: int | None = None,
+        reason: Reason | None = None,
+    ) -> Relationship:
+        """Interrupt, as either side: active becomes paused. The place stays taken.
+
+        Args:
+            resume_at: from when on the system may resume it; None: only on request.
+
+        Raises:
+            InvalidArgument: ``resume_at`` is not in the future.
+            TransitionRefused: it is not active.
+            NotPermitted: the actor is neither side.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def resume(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """Go on, as whoever paused, an administrator, or the system from ``resume_at`` on: paused becomes active.
+
+        Raises:
+            TransitionRefused: it is not paused, or the system comes too early.
+            NotPermitted: somebody else paused it.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def complete(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """Declare the aim reached, as the mentor or an administrator: active or paused becomes completed.
+
+        Raises:
+            TransitionRefused: it is neither active nor paused.
+            NotPermitted: the actor is not the mentor.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def terminate(
+        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+    ) -> Relationship:
+        """End it before its aim, as either side, an administrator or the system: becomes terminated.
+
+        Raises:
+            TransitionRefused: it is neither active nor paused.
+            NotPermitted: the actor is neither side.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def change_subscriptions(
+        self,
+        relationship_id: int,
+        *,
+        quizzes: bool | None = None,
+        courses: bool | None = None,
+        subjects: bool | None = None,
+        actor_id: int | None = None,
+        version: int | None = None,
+    ) -> Relationship:
+        """Choose what the mentee hears of, as the mentee: ``mentoring.change_subscriptions()``.
+
+        Args:
+            quizzes: hear of the mentor's new quizzes; None leaves it as it is.
+            courses: hear of new courses; None leaves it as it is.
+            subjects: hear of new subjects; None leaves it as it is.
+            version: refuse if the relationship has changed since it had this version; None: change it anyway.
+
+        Raises:
+            StaleVersion: it has changed; ``current`` is its present version.
+            NotPermitted: the actor is not the mentee.
+            TransitionRefused: the relationship has ended.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def relationship(self, relationship_id: int) -> Relationship:
+        """Return one relationship of ``mentoring.mentor_mentee``.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ...
+
+    @query
+    def mentees(
+        self,
+        mentor_id: int,
+        *,
+        statuses: Statuses | None = None,
+        after_id: int = LAST,
+        page_size: PageSize = 50,
+    ) -> list[Relationship]:
+        """Return one page of a mentor's relationships in ``mentoring.mentor_mentee``, newest first.
+
+        Args:
+            statuses: only these, such as `LIVE`; None: any.
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def mentors(
+        self,
+        mentee_id: int,
+        *,
+        statuses: Statuses | None = None,
+        after_id: int = LAST,
+        page_size: PageSize = 50,
+    ) -> list[Relationship]:
+        """Return one page of a mentee's relationships in ``mentoring.mentor_mentee``, newest first.
+
+        Args:
+            statuses: only these, such as `LIVE`; None: any.
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def history(self, relationship_id: int, *, after_id: int = 0, page_size: PageSize = 50) -> list[Step]:
+        """Return one page of a relationship's steps in ``mentoring.mentor_mentee_history``, oldest first.
+
+        Steps stay when the relationship itself is deleted; for an id that never was, the list is empty.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def profile(self, user_id: int) -> Profile | None:
+        """Return a person's row of ``mentoring.user_profiles``, or None if they never wrote one."""
+        ...
+
+    @query
+    def save_profile(
+        self,
+        user_id: int,
+        *,
+        mentor_bio: str | None = None,
+        mentor_rate: Decimal | None = None,
+        mentor_rate_currency: str | None = None,
+        mentor_available: bool = True,
+        max_mentees: int | None = None,
+        learning_goals: str | None = None,
+        preferred_learning_style: str | None = None,
+        timezone: str = "UTC",
+    ) -> Profile:
+        """Make a person's row of ``mentoring.user_profiles``, or replace all that it says.
+
+        Needs an actor: ``db.transaction(actor=...)``, the person themselves, an administrator or the system.
+
+        Args:
+            mentor_rate: for an hour, in ``mentor_rate_currency`` (ISO 4217); both or neither.
+            mentor_available: whether new requests reach this mentor.
+            max_mentees: places for active and paused relationships; None: no limit.
+            timezone: an IANA name such as Europe/Berlin.
+
+        Raises:
+            InvalidValue: a value is outside what its column allows.
+            NotPermitted: the actor is another person.
+            ActorRequired: nobody is named who acts.
+        """
+        ...

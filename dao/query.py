@@ -1,0 +1,237 @@
+"""The declaration of a named query: one typed method that is synchronous or not as its connection is.
+
+A service is a class whose methods have no body: the SQL of the same name in ``sql/<service>/queries.sql`` runs::
+
+    class Mentoring(Queries[S], service="mentoring"):
+        @query
+        def relationship(self, relationship_id: int) -> Relationship: ...
+
+On a psycopg connection or pool the method returns its result, on an asynchronous one an awaitable of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import NoneType
+from typing import (
+    Any,
+    ClassVar,
+    Concatenate,
+    Final,
+    Generic,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
+
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import BaseRowFactory, args_row, scalar_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic.dataclasses import is_pydantic_dataclass
+
+from . import named_sql
+from .errors import InvalidArgument, NotFound, translated
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SyncSource: TypeAlias = Connection[Any] | ConnectionPool[Any]
+AsyncSource: TypeAlias = AsyncConnection[Any] | AsyncConnectionPool[Any]
+Source: TypeAlias = SyncSource | AsyncSource
+
+S = TypeVar("S", bound=Source, covariant=True)
+
+SLOW_SECONDS: Final = 1.0
+"""A query that takes longer is logged as a warning."""
+ECHO: Final = logging.DEBUG
+"""The level at which every other query is logged."""
+
+_log = logging.getLogger("mentorbase.query")
+_ARGUMENTS = ConfigDict(strict=True, hide_input_in_errors=True)
+
+
+class Queries(Generic[S]):
+    """Base of a service's class: runs its declared queries on a connection, or on one borrowed from a pool.
+
+    The caller owns connection and transaction; no method commits.
+    """
+
+    service: ClassVar[str]
+
+    def __init__(self, source: S) -> None:
+        self._execute: Callable[..., Any]
+        if isinstance(source, Connection):
+            self._execute = partial(_run, source)
+        elif isinstance(source, AsyncConnection):
+            self._execute = partial(_run_async, source)
+        elif isinstance(source, ConnectionPool):
+            self._execute = partial(_run_in_pool, source)
+        else:
+            self._execute = partial(_run_in_async_pool, source)
+
+    def __init_subclass__(cls, *, service: str) -> None:
+        super().__init_subclass__()
+        cls.service = service
+        declared = {name: found for name, found in vars(cls).items() if isinstance(found, Query)}
+        sql = named_sql.load(service)
+        if unmatched := declared.keys() ^ sql.keys():
+            raise TypeError(f"{cls.__name__} and sql/{service}/queries.sql disagree about {sorted(unmatched)}")
+        for name, found in declared.items():
+            found.complete(service, sql[name])
+
+
+class Query(Generic[P, R]):
+    """One declared query; as an attribute of a service's object it is a typed method.
+
+    Attributes:
+        sql: the text and its parameters.
+        signature: of the method, without ``self``.
+        many: whether it returns a list.
+        optional: whether it may return None.
+        row: type of one row or scalar; `NoneType` if nothing is returned.
+    """
+
+    def __init__(self, declaration: Callable[Concatenate[Any, P], R]) -> None:
+        self.__name__ = declaration.__name__
+        self.__doc__ = declaration.__doc__
+        self._declaration = declaration
+
+    def complete(self, service: str, sql: named_sql.NamedSql) -> None:
+        """Join declaration and SQL.
+
+        Raises:
+            TypeError: they disagree about the parameters.
+        """
+        whole = inspect.signature(self._declaration)
+        self.signature = whole.replace(parameters=list(whole.parameters.values())[1:])
+        self.name = f"{service}.{self.__name__}"
+        self.sql = sql
+        if unmatched := set(sql.params) ^ self.signature.parameters.keys():
+            raise TypeError(f"{self.name}: SQL and signature disagree about {sorted(unmatched)}")
+
+        hints = get_type_hints(self._declaration, include_extras=True)
+        returned = hints.pop("return")
+        self.many = get_origin(returned) is list
+        self.optional = NoneType in get_args(returned)
+        self.row: Any = next((kind for kind in get_args(returned) if kind is not NoneType), returned)
+        self.nothing = returned is NoneType
+        self.row_factory: BaseRowFactory[Any] = args_row(self.row) if is_pydantic_dataclass(self.row) else scalar_row
+        self._bind = _binder(self.signature, hints)
+
+    @overload
+    def __get__(self, service: None, owner: type) -> Query[P, R]: ...
+    @overload
+    def __get__(self, service: Queries[SyncSource], owner: type) -> Callable[P, R]: ...
+    @overload
+    def __get__(self, service: Queries[AsyncSource], owner: type) -> Callable[P, Awaitable[R]]: ...
+    def __get__(self, service: Queries[Any] | None, owner: type) -> Any:
+        return self if service is None else partial(service._execute, self)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by name, checked against the signature's types.
+
+        Raises:
+            InvalidArgument: one does not fit; says which and what is allowed, never its value.
+        """
+        try:
+            return self._bind(*args, **kwargs)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+            names = list(self.signature.parameters)
+            where, *inside = first["loc"]
+            name = names[where] if isinstance(where, int) and where < len(names) else where
+            path = ".".join(map(str, [name, *inside]))
+            raise InvalidArgument(f"{self.name}: {path}: {first['msg']}", detail=f"argument={path}") from None
+
+    def result(self, rows: Sequence[Any]) -> Any:
+        """Return *rows* as the declared type.
+
+        Raises:
+            NotFound: there is none where one is declared.
+        """
+        if self.many:
+            return rows
+        if rows:
+            return rows[0]
+        if self.optional or self.nothing:
+            return None
+        raise NotFound(f"{self.name}: there is no such row", hint="Look the key up first")
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Log name and duration, never values."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            _log.log(
+                logging.WARNING if seconds > SLOW_SECONDS else ECHO,
+                "%s took %.1f ms",
+                self.name,
+                seconds * 1000,
+            )
+
+
+def echo() -> None:
+    """Show the name and duration of every query, on stderr unless the application has set up logging."""
+    _log.setLevel(ECHO)
+    if not _log.hasHandlers():
+        _log.addHandler(logging.StreamHandler())
+
+
+def query(declaration: Callable[Concatenate[Any, P], R]) -> Query[P, R]:
+    """Declare a method that runs the SQL of its name; see the module."""
+    return Query(declaration)
+
+
+def _binder(signature: inspect.Signature, hints: dict[str, Any]) -> Callable[..., dict[str, Any]]:
+    """Return a function with this signature that checks its arguments and returns them by name."""
+    names = list(signature.parameters)
+
+    def by_name(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return dict(zip(names, args, strict=False)) | kwargs
+
+    by_name.__signature__ = signature  # type: ignore[attr-defined]
+    by_name.__annotations__ = hints
+    return validate_call(config=_ARGUMENTS)(by_name)
+
+
+def _run(conn: Connection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    params = query.bind(args, kwargs)
+    with query.timed(), translated, conn.cursor(row_factory=query.row_factory) as cursor:
+        cursor.execute(query.sql.sql, params)
+        rows = [] if query.nothing else cursor.fetchall()
+    return query.result(rows)
+
+
+async def _run_async(conn: AsyncConnection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    params = query.bind(args, kwargs)
+    with query.timed(), translated:
+        async with conn.cursor(row_factory=query.row_factory) as cursor:
+            await cursor.execute(query.sql.sql, params)
+            rows = [] if query.nothing else await cursor.fetchall()
+    return query.result(rows)
+
+
+def _run_in_pool(pool: ConnectionPool[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    with translated, pool.connection() as conn:
+        return _run(conn, query, *args, **kwargs)
+
+
+async def _run_in_async_pool(
+    pool: AsyncConnectionPool[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any
+) -> Any:
+    with translated:
+        async with pool.connection() as conn:
+            return await _run_async(conn, query, *args, **kwargs)

@@ -1,0 +1,20 @@
+-- Foreign keys between services, for new rows; the next migration checks the rows that are there.
+-- depends: auth.0001.init mentoring.0001.init
+
+SET LOCAL ROLE mentorbase_owner;
+
+-- Foreign keys between services that share a database. RESTRICT: a person who is part of somebody's story
+-- is deactivated (auth.users.is_active), not deleted.
+ALTER TABLE mentoring.user_profiles
+ADD CONSTRAINT user_profiles_user_id_fkey FOREIGN KEY (user_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT NOT VALID;
+
+ALTER TABLE mentoring.mentor_mentee
+ADD CONSTRAINT mentor_mentee_mentor_id_fkey FOREIGN KEY (mentor_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT NOT VALID,
+ADD CONSTRAINT mentor_mentee_mentee_id_fkey FOREIGN KEY (mentee_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT NOT VALID;
+
+COMMENT ON CONSTRAINT user_profiles_user_id_fkey ON mentoring.user_profiles IS 'A profile belongs to a user.';
+COMMENT ON CONSTRAINT mentor_mentee_mentor_id_fkey ON mentoring.mentor_mentee IS 'The mentor is a user.';
+COMMENT ON CONSTRAINT mentor_mentee_mentee_id_fkey ON mentoring.mentor_mentee IS 'The mentee is a user.';

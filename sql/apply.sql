@@ -1,0 +1,30 @@
+-- Builds the whole database in one go, in reading order:  psql -v ON_ERROR_STOP=1 -f sql/apply.sql
+-- For reviewing and comparing. A database that lives is built and changed by the migrations.
+BEGIN;
+
+\ir platform/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir platform/tables.sql
+\ir platform/functions.sql
+\ir platform/access.sql
+RESET ROLE;
+
+\ir auth/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir auth/tables.sql
+\ir auth/access.sql
+RESET ROLE;
+
+\ir mentoring/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir mentoring/tables.sql
+\ir mentoring/functions.sql
+\ir mentoring/views.sql
+\ir mentoring/access.sql
+RESET ROLE;
+
+SET LOCAL ROLE mentorbase_owner;
+\ir links/tables.sql
+RESET ROLE;
+
+COMMIT;

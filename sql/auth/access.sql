@@ -1,0 +1,9 @@
+GRANT USAGE ON SCHEMA auth, platform TO auth_app;
+GRANT EXECUTE ON FUNCTION
+platform.current_actor(name), platform.is_application(name), platform.is_timezone(text) TO auth_app;
+
+GRANT SELECT ON auth.users TO auth_app;
+GRANT INSERT (telegram_id, role, username, first_name, last_name, language_code, timezone)
+ON auth.users TO auth_app;
+GRANT UPDATE (telegram_id, role, username, first_name, last_name, language_code, timezone, is_active)
+ON auth.users TO auth_app;

@@ -1,0 +1,34 @@
+GRANT USAGE ON SCHEMA mentoring, platform TO mentoring_app;
+GRANT EXECUTE ON FUNCTION
+platform.current_actor(name), platform.is_application(name), platform.is_timezone(text),
+mentoring.transition(
+    bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
+),
+mentoring.request(bigint, bigint, mentoring.party, bigint, text),
+mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint)
+TO mentoring_app;
+
+GRANT SELECT ON
+mentoring.settings, mentoring.mentor_mentee_transitions, mentoring.mentor_mentee_history
+TO mentoring_app;
+
+GRANT SELECT ON mentoring.user_profiles TO mentoring_app;
+GRANT INSERT (
+    user_id, mentor_bio, mentor_rate, mentor_rate_currency, mentor_available, max_mentees,
+    learning_goals, preferred_learning_style, timezone
+), UPDATE (
+    mentor_bio, mentor_rate, mentor_rate_currency, mentor_available, max_mentees,
+    learning_goals, preferred_learning_style, timezone
+) ON mentoring.user_profiles TO mentoring_app;
+
+-- All but the notes, which are served to their own side only. The guard decides about status.
+GRANT SELECT (
+    id, mentor_id, mentee_id, status, initiated_by, subscribe_to_quizzes, subscribe_to_courses,
+    subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
+    version, created_at, updated_at
+), UPDATE (
+    status, subscribe_to_quizzes, subscribe_to_courses, subscribe_to_subjects
+) ON mentoring.mentor_mentee TO mentoring_app;
+
+GRANT USAGE ON SCHEMA mentoring TO mentorbase_reader;
+GRANT SELECT ON mentoring.v_mentor_mentee, mentoring.v_mentor_mentee_history TO mentorbase_reader;

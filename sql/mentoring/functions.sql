@@ -1,0 +1,517 @@
+CREATE FUNCTION mentoring.setting(setting_name text)
+RETURNS bigint
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    found_value bigint;
+BEGIN
+    SELECT s.value INTO STRICT found_value FROM mentoring.settings AS s WHERE s.name = setting_name;
+    RETURN found_value;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.setting(text) IS
+'One limit from mentoring.settings, in that row''s unit. A missing row is an error rather than no limit.';
+
+CREATE FUNCTION mentoring.actor_kinds(relation mentoring.mentor_mentee, actor platform.actor)
+RETURNS mentoring.transition_actor[]
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    side  mentoring.transition_actor;
+    kinds mentoring.transition_actor[];
+BEGIN
+    IF actor.kind = 'admin' THEN
+        RETURN ARRAY['admin'];
+    ELSIF actor.kind = 'system' THEN
+        RETURN ARRAY['system'];
+    ELSIF actor.id = relation.mentor_id THEN
+        side := 'mentor';
+    ELSIF actor.id = relation.mentee_id THEN
+        side := 'mentee';
+    ELSE
+        RETURN ARRAY[]::mentoring.transition_actor[];
+    END IF;
+
+    kinds := ARRAY[side];
+    IF relation.initiated_by IN ('mentor', 'mentee') THEN
+        kinds := kinds
+            || CASE WHEN relation.initiated_by::text = side::text THEN 'initiator' ELSE 'counterparty' END::mentoring.transition_actor;
+    END IF;
+    IF actor.id = relation.paused_by THEN
+        kinds := kinds || 'pauser'::mentoring.transition_actor;
+    END IF;
+    RETURN kinds;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.actor_kinds(mentoring.mentor_mentee, platform.actor) IS
+'All that the actor is to this relationship: a side, initiator or counterparty, pauser; or admin or system alone. Empty for an outsider.';
+
+CREATE FUNCTION mentoring.allowed_steps(present mentoring.mentor_mentee_status)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+SELECT format(
+    'From %s a relationship may go to: %s.',
+    coalesce(present::text, 'nothing'),
+    coalesce(
+        string_agg(format('%s (%s)', step.to_status, step.actors), ', ' ORDER BY step.to_status),
+        'nowhere, it has ended'
+    )
+)
+FROM (
+    SELECT
+        t.to_status,
+        string_agg(t.actor_kind::text, ', ' ORDER BY t.actor_kind) AS actors
+    FROM mentoring.mentor_mentee_transitions AS t
+    WHERE t.from_status IS NOT DISTINCT FROM present
+    GROUP BY t.to_status
+) AS step
+$$;
+
+COMMENT ON FUNCTION mentoring.allowed_steps(mentoring.mentor_mentee_status) IS
+'What may follow a status and who may do it, in words: the HINT of a refusal. NULL: how a relationship may begin.';
+
+CREATE FUNCTION mentoring.check_transition(
+    from_status mentoring.mentor_mentee_status,
+    to_status mentoring.mentor_mentee_status,
+    kinds mentoring.transition_actor[],
+    detail text
+)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    permitted mentoring.transition_actor[];
+BEGIN
+    SELECT array_agg(t.actor_kind ORDER BY t.actor_kind) INTO permitted
+    FROM mentoring.mentor_mentee_transitions AS t
+    WHERE t.from_status IS NOT DISTINCT FROM check_transition.from_status
+        AND t.to_status = check_transition.to_status;
+
+    IF permitted IS NULL THEN
+        RAISE EXCEPTION 'a relationship cannot go from % to %', coalesce(from_status::text, 'nothing'), to_status USING
+            ERRCODE = 'MB003',
+            DETAIL = detail,
+            HINT = mentoring.allowed_steps(from_status);
+    ELSIF NOT permitted && kinds THEN
+        RAISE EXCEPTION 'a relationship goes from % to % only by: %',
+            coalesce(from_status::text, 'nothing'), to_status, array_to_string(permitted, ', ')
+            USING
+                ERRCODE = 'MB002',
+                DETAIL = format('%s, actor_is=%s', detail, coalesce(nullif(array_to_string(kinds, '|'), ''), 'outsider')),
+                HINT = mentoring.allowed_steps(from_status);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_transition(
+    mentoring.mentor_mentee_status, mentoring.mentor_mentee_status, mentoring.transition_actor[], text
+) IS
+'Refuses a step that mentor_mentee_transitions does not list (MB003), or not for any of these kinds of actor (MB002). The fourth argument is the DETAIL.';
+
+CREATE FUNCTION mentoring.lock_pair(one_id bigint, other_id bigint)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+SELECT pg_advisory_xact_lock(
+    hashtextextended(format('mentoring.pair:%s:%s', least(one_id, other_id), greatest(one_id, other_id)), 0)
+)
+$$;
+
+COMMENT ON FUNCTION mentoring.lock_pair(bigint, bigint) IS
+'Until the end of the transaction, only this one makes something new between these two people. Order of the two does not matter.';
+
+CREATE FUNCTION mentoring.take_place(for_mentor_id bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    places       integer;
+    taken        bigint;
+    caller_actor text := current_setting('mentorbase.actor', true);
+BEGIN
+    -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the same places.
+    UPDATE mentoring.user_profiles AS p
+    SET places_version = p.places_version + 1
+    WHERE p.user_id = for_mentor_id AND p.max_mentees IS NOT NULL
+    RETURNING p.max_mentees INTO places;
+
+    IF NOT FOUND THEN
+        IF NOT EXISTS (SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id) THEN
+            PERFORM platform.set_actor('system');
+            INSERT INTO mentoring.user_profiles (user_id) VALUES (for_mentor_id) ON CONFLICT DO NOTHING;
+            PERFORM platform.set_actor(caller_actor);
+        END IF;
+        RETURN;
+    END IF;
+
+    SELECT count(*) INTO taken
+    FROM mentoring.mentor_mentee AS m
+    WHERE m.mentor_id = for_mentor_id AND m.status IN ('active', 'paused');
+
+    IF taken >= places THEN
+        RAISE EXCEPTION 'the mentor has no free place' USING
+            ERRCODE = 'MB101',
+            DETAIL = format('mentor_id=%s, max_mentees=%s, taken=%s', for_mentor_id, places, taken),
+            HINT = 'Wait until a relationship of this mentor ends, or have the mentor raise max_mentees.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.take_place(bigint) IS
+'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit.';
+
+CREATE FUNCTION mentoring.check_may_ask(for_mentor_id bigint, for_mentee_id bigint, asker_id bigint)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    last_rejection record;
+    asks_again_at  timestamptz;
+BEGIN
+    IF EXISTS (
+        SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id AND NOT p.mentor_available
+    ) THEN
+        RAISE EXCEPTION 'the mentor takes no new requests' USING
+            ERRCODE = 'MB102',
+            DETAIL = format('mentor_id=%s', for_mentor_id),
+            HINT = 'Ask another mentor, or have this one set mentor_available.';
+    END IF;
+
+    SELECT m.ended_at, m.ended_by INTO last_rejection
+    FROM mentoring.mentor_mentee AS m
+    WHERE m.mentee_id = for_mentee_id AND m.mentor_id = for_mentor_id AND m.status = 'rejected'
+    ORDER BY m.id DESC
+    LIMIT 1;
+
+    asks_again_at := last_rejection.ended_at + make_interval(days => mentoring.setting('request_cooldown')::integer);
+    IF asks_again_at > now() AND last_rejection.ended_by IS DISTINCT FROM asker_id THEN
+        RAISE EXCEPTION 'a request of this pair was rejected a short time ago' USING
+            ERRCODE = 'MB103',
+            DETAIL = format(
+                'mentor_id=%s, mentee_id=%s, asks_again_at=%s', for_mentor_id, for_mentee_id,
+                to_char(asks_again_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            ),
+            HINT = format(
+                'Wait until %s, or let the side that rejected ask.',
+                to_char(asks_again_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+            );
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_may_ask(bigint, bigint, bigint) IS
+'Refuses a new request of this mentor and this mentee by the third: the mentor takes none (MB102), or the other side rejected one within the setting request_cooldown (MB103).';
+
+CREATE FUNCTION mentoring.check_may_subscribe(
+    relationship_id bigint,
+    present mentoring.mentor_mentee_status,
+    kinds mentoring.transition_actor[]
+)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+BEGIN
+    IF NOT kinds && ARRAY['mentee', 'admin', 'system']::mentoring.transition_actor[] THEN
+        RAISE EXCEPTION 'subscriptions are the mentee''s choice' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', relationship_id),
+            HINT = 'Act as the mentee, as an administrator or as the system.';
+    ELSIF present NOT IN ('pending', 'active', 'paused') THEN
+        RAISE EXCEPTION 'a % relationship has no subscriptions any more', present USING
+            ERRCODE = 'MB003',
+            DETAIL = format('relationship_id=%s, status=%s', relationship_id, present),
+            HINT = 'Subscriptions change while a relationship is pending, active or paused.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_may_subscribe(
+    bigint, mentoring.mentor_mentee_status, mentoring.transition_actor[]
+) IS
+'Refuses a change of subscriptions by anybody but the mentee, an administrator or the system (MB002), and in an ended relationship (MB003).';
+
+CREATE FUNCTION mentoring.check_due(step text, relationship_id bigint, due_at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+BEGIN
+    IF due_at <= now() THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'the system may not % this relationship yet', step USING
+        ERRCODE = 'MB003',
+        DETAIL = format(
+            'relationship_id=%s, due_at=%s', relationship_id,
+            coalesce(to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'never')
+        ),
+        HINT = coalesce(to_char(due_at AT TIME ZONE 'UTC', '"Wait until" YYYY-MM-DD HH24:MI "UTC, or let"'), 'Let')
+            || ' one of its people or an administrator decide.';
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_due(text, bigint, timestamptz) IS
+'Refuses a step of the system before its time (MB003); without a time the system may never take it.';
+
+CREATE FUNCTION mentoring.refuse_transition(
+    relationship_id bigint,
+    to_status mentoring.mentor_mentee_status,
+    from_status mentoring.mentor_mentee_status
+)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = ''
+AS $$
+DECLARE
+    present mentoring.mentor_mentee_status;
+BEGIN
+    SELECT m.status INTO present FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id;
+
+    IF present IS NULL THEN
+        RAISE EXCEPTION 'there is no such relationship' USING
+            ERRCODE = 'MB004',
+            DETAIL = format('relationship_id=%s', coalesce(relationship_id::text, 'null')),
+            HINT = 'Look the relationship up by its mentor or mentee.';
+    ELSIF present <> from_status THEN
+        RAISE EXCEPTION 'this step starts from %, the relationship is %', from_status, present USING
+            ERRCODE = 'MB003',
+            DETAIL = format('relationship_id=%s, status=%s', relationship_id, present),
+            HINT = mentoring.allowed_steps(present);
+    END IF;
+    RAISE EXCEPTION 'a relationship cannot go from % to %', present, to_status USING
+        ERRCODE = 'MB003',
+        DETAIL = format('relationship_id=%s, status=%s', relationship_id, present),
+        HINT = mentoring.allowed_steps(present);
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.refuse_transition(
+    bigint, mentoring.mentor_mentee_status, mentoring.mentor_mentee_status
+) IS
+'Says why mentoring.transition() changed nothing: no such relationship (MB004), or it stands elsewhere (MB003). Always raises.';
+
+CREATE FUNCTION mentoring.transition(
+    relationship_id bigint,
+    to_status mentoring.mentor_mentee_status,
+    actor_id bigint DEFAULT NULL,
+    reason text DEFAULT NULL,
+    from_status mentoring.mentor_mentee_status DEFAULT NULL,
+    resume_at timestamptz DEFAULT NULL
+)
+RETURNS mentoring.mentor_mentee
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes resume_at, which no role may write by hand
+SET search_path = ''
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    relation      mentoring.mentor_mentee;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(actor_id::text);
+    END IF;
+    IF reason IS NOT NULL THEN
+        PERFORM platform.set_reason(reason);
+    END IF;
+
+    UPDATE mentoring.mentor_mentee AS m
+    SET
+        status = transition.to_status,
+        resume_at = coalesce(transition.resume_at, m.resume_at)
+    WHERE m.id = relationship_id
+        AND m.status <> transition.to_status
+        AND (transition.from_status IS NULL OR m.status = transition.from_status)
+    RETURNING m.* INTO relation;
+
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_transition(relationship_id, to_status, from_status);
+    END IF;
+
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(caller_actor);
+    END IF;
+    IF reason IS NOT NULL THEN
+        PERFORM platform.set_reason(caller_reason);
+    END IF;
+    relation.mentor_notes := NULL; -- each side reads only its own note, and not here
+    relation.mentee_notes := NULL;
+    RETURN relation;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.transition(
+    bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
+) IS
+'Takes one step of a relationship''s life and returns it, without the notes. actor_id: who acts (NULL: the transaction''s actor). reason: kept in the history. from_status: refuse unless it stands there. resume_at: with paused, when the system may resume. Refusals: MB001 to MB004, MB006, MB007, MB101.';
+
+CREATE FUNCTION mentoring.request(
+    mentor_id bigint,
+    mentee_id bigint,
+    initiated_by mentoring.party DEFAULT NULL,
+    actor_id bigint DEFAULT NULL,
+    reason text DEFAULT NULL
+)
+RETURNS mentoring.mentor_mentee
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may insert relationships by hand
+SET search_path = ''
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    actor         platform.actor;
+    side          mentoring.party := request.initiated_by;
+    relation      mentoring.mentor_mentee;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(actor_id::text);
+    END IF;
+    IF reason IS NOT NULL THEN
+        PERFORM platform.set_reason(reason);
+    END IF;
+    actor := platform.current_actor('mentoring_app');
+    IF side IS NULL THEN
+        side := CASE
+            WHEN actor.kind = 'user' THEN CASE WHEN actor.id = request.mentor_id THEN 'mentor' ELSE 'mentee' END
+            ELSE actor.kind::text
+        END;
+    END IF;
+
+    PERFORM mentoring.lock_pair(request.mentor_id, request.mentee_id);
+    SELECT m.* INTO relation
+    FROM mentoring.mentor_mentee AS m
+    WHERE m.mentor_id = request.mentor_id
+        AND m.mentee_id = request.mentee_id
+        AND m.status IN ('pending', 'active', 'paused')
+    FOR NO KEY UPDATE;
+
+    IF NOT FOUND THEN
+        INSERT INTO mentoring.mentor_mentee AS m (mentor_id, mentee_id, initiated_by)
+        VALUES (request.mentor_id, request.mentee_id, side)
+        RETURNING m.* INTO relation;
+    ELSIF relation.status = 'pending' AND relation.initiated_by <> side THEN
+        relation := mentoring.transition(
+            relation.id, 'active', reason => coalesce(request.reason, 'both sides asked'), from_status => 'pending'
+        );
+    ELSE
+        RAISE EXCEPTION 'the pair already has a relationship, it is %', relation.status USING
+            ERRCODE = 'MB104',
+            DETAIL = format('relationship_id=%s, status=%s', relation.id, relation.status),
+            HINT = mentoring.allowed_steps(relation.status);
+    END IF;
+
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(caller_actor);
+    END IF;
+    IF reason IS NOT NULL THEN
+        PERFORM platform.set_reason(caller_reason);
+    END IF;
+    relation.mentor_notes := NULL; -- each side reads only its own note, and not here
+    relation.mentee_notes := NULL;
+    RETURN relation;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.request(bigint, bigint, mentoring.party, bigint, text) IS
+'Asks for a relationship and returns it, without the notes: pending, or active at once where the other side has asked already. initiated_by: mentor or mentee (NULL: whichever the actor is). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB101 to MB104, mentor_mentee_not_self_check.';
+
+CREATE FUNCTION mentoring.change_subscriptions(
+    relationship_id bigint,
+    quizzes boolean DEFAULT NULL,
+    courses boolean DEFAULT NULL,
+    subjects boolean DEFAULT NULL,
+    actor_id bigint DEFAULT NULL,
+    version bigint DEFAULT NULL
+)
+RETURNS mentoring.mentor_mentee
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- returns the whole row, which no role may select
+SET search_path = ''
+AS $$
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    relation     mentoring.mentor_mentee;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(actor_id::text);
+    END IF;
+
+    UPDATE mentoring.mentor_mentee AS m
+    SET
+        subscribe_to_quizzes = coalesce(quizzes, m.subscribe_to_quizzes),
+        subscribe_to_courses = coalesce(courses, m.subscribe_to_courses),
+        subscribe_to_subjects = coalesce(subjects, m.subscribe_to_subjects)
+    WHERE m.id = relationship_id
+        AND (change_subscriptions.version IS NULL OR m.version = change_subscriptions.version)
+    RETURNING m.* INTO relation;
+
+    IF NOT FOUND THEN
+        SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id;
+        IF NOT FOUND THEN
+            PERFORM mentoring.refuse_transition(relationship_id, NULL, NULL);
+        END IF;
+        RAISE EXCEPTION 'the relationship was changed since it was read' USING
+            ERRCODE = 'MB005',
+            DETAIL = format('relationship_id=%s, version=%s', relation.id, relation.version),
+            HINT = 'Read it again and decide again.';
+    END IF;
+
+    IF actor_id IS NOT NULL THEN
+        PERFORM platform.set_actor(caller_actor);
+    END IF;
+    relation.mentor_notes := NULL; -- each side reads only its own note, and not here
+    relation.mentee_notes := NULL;
+    RETURN relation;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint) IS
+'Changes what the mentee hears of, and returns the relationship, without the notes. NULL leaves a subscription as it is. version: refuse if the row has changed since (NULL: do not ask). Refusals: MB001 to MB005.';

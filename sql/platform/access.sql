@@ -1,0 +1,7 @@
+-- PUBLIC has nothing: neither of what exists nor of what the owner creates later.
+REVOKE ALL ON TYPE platform.actor_kind, platform.actor FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA platform FROM PUBLIC;
+
+-- EXECUTE for PUBLIC is a built-in default, so only a global (not a per-schema) default privilege takes it away.
+ALTER DEFAULT PRIVILEGES FOR ROLE mentorbase_owner REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE mentorbase_owner REVOKE USAGE ON TYPES FROM PUBLIC;

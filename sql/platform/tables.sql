@@ -1,0 +1,53 @@
+-- What every service shares. No service's data lives here.
+CREATE SCHEMA platform;
+
+COMMENT ON SCHEMA platform IS
+'What every service shares: who is acting, how refusals are named, small trigger functions. Holds no service data.';
+
+CREATE TYPE platform.actor_kind AS ENUM ('user', 'admin', 'system');
+
+COMMENT ON TYPE platform.actor_kind IS
+'As what somebody acts: user (a person, for themselves), admin (a person or a database role, with an administrator''s rights), system (a job without a person).';
+
+CREATE TYPE platform.actor AS (
+    kind platform.actor_kind,
+    id bigint
+);
+
+COMMENT ON TYPE platform.actor IS 'Who is acting in this transaction, as platform.current_actor() reads it.';
+COMMENT ON COLUMN platform.actor.kind IS 'As what they act: user, admin or system.';
+COMMENT ON COLUMN platform.actor.id IS
+'The acting person (auth.users.id); NULL for the system and for a database role that edits by hand.';
+
+-- The one list of business refusals. mentorbase.errors has one exception class for each row.
+CREATE TABLE platform.refusals (
+    sqlstate text NOT NULL,
+    name     text NOT NULL,
+    meaning  text NOT NULL,
+
+    CONSTRAINT refusals_pkey PRIMARY KEY (sqlstate),
+    CONSTRAINT refusals_name_key UNIQUE (name),
+    CONSTRAINT refusals_sqlstate_check CHECK (sqlstate ~ '^MB[0-9]{3}$')
+);
+
+COMMENT ON TABLE platform.refusals IS
+'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
+COMMENT ON COLUMN platform.refusals.sqlstate IS 'The SQLSTATE that clients receive.';
+COMMENT ON COLUMN platform.refusals.name IS 'Short name; the Python exception is the same in CamelCase.';
+COMMENT ON COLUMN platform.refusals.meaning IS 'When it is raised.';
+COMMENT ON CONSTRAINT refusals_pkey ON platform.refusals IS 'One row a SQLSTATE.';
+COMMENT ON CONSTRAINT refusals_name_key ON platform.refusals IS 'A refusal''s name is unique.';
+COMMENT ON CONSTRAINT refusals_sqlstate_check ON platform.refusals IS 'A refusal''s SQLSTATE is MB and three digits.';
+
+INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
+('MB001', 'actor_required', 'An application writes without saying who acts, or says it in a form that nobody understands.'),
+('MB002', 'not_permitted', 'The step exists, but not for this actor.'),
+('MB003', 'transition_refused', 'The life cycle has no such step from the present status, or not yet.'),
+('MB004', 'not_found', 'There is no row with this key.'),
+('MB005', 'stale_version', 'The row was changed since it was read.'),
+('MB006', 'read_only', 'The column or row is kept by the database and cannot be changed by hand.'),
+('MB007', 'invalid_argument', 'An argument is outside what is allowed.'),
+('MB101', 'capacity_reached', 'The mentor has no free place.'),
+('MB102', 'mentor_unavailable', 'The mentor takes no new requests.'),
+('MB103', 'cooling_down', 'A request of this pair was rejected a short time ago.'),
+('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.');

@@ -1,0 +1,124 @@
+"""One server and one migrated template for the run; each test has a database of its own, cloned from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from mentorbase.database import Database
+from mentorbase.embedded import server
+from mentorbase.migrate import migrate
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pytest_postgresql import factories
+
+DEPLOY, APP, READER = "test_deploy", "test_app", "test_reader"
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """What pytest-postgresql needs to know of the server, and a DSN for the rest."""
+
+    __test__ = False
+
+    host: str
+    port: int = 5432
+    user: str = "postgres"
+    password: str | None = None
+    options: str = ""
+    maintenance_dbname: str = "postgres"
+    template_dbname: str | None = None
+
+    def dsn(self, dbname: str = "postgres", user: str | None = None) -> str:
+        return make_conninfo(
+            host=self.host, port=self.port, dbname=dbname, user=user or self.user, password=self.password
+        )
+
+
+def ensure_login(conn: psycopg.Connection, name: str, options: str = "") -> None:
+    if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+        conn.execute(f"CREATE ROLE {name} LOGIN {options}")
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[TestServer]:
+    """An embedded server, or the one of MENTORBASE_TEST_DSN (a superuser that local logins can connect beside)."""
+    if dsn := os.environ.get("MENTORBASE_TEST_DSN"):
+        given = conninfo_to_dict(dsn)
+        found = TestServer(
+            host=str(given["host"]),
+            port=int(given.get("port") or 5432),
+            user=str(given.get("user") or "postgres"),
+            password=str(given["password"]) if given.get("password") else None,
+        )
+        yield found
+    else:
+        with server() as embedded:
+            yield TestServer(host=str(embedded.socket_dir), port=embedded.port)
+
+
+def _load(*, host: str, port: int, user: str, dbname: str, password: str | None, autocommit: bool) -> None:
+    """Migrate the template as a deployment would: as a login that is no superuser."""
+    admin = make_conninfo(host=host, port=port, user=user, dbname=dbname, password=password)
+    with psycopg.connect(admin, autocommit=True) as conn:
+        ensure_login(conn, DEPLOY, "CREATEROLE NOSUPERUSER")
+        conn.execute(f"ALTER DATABASE {dbname} OWNER TO {DEPLOY}")
+    migrate(make_conninfo(admin, user=DEPLOY))
+    with psycopg.connect(admin, autocommit=True) as conn:
+        ensure_login(conn, APP)
+        ensure_login(conn, READER)
+        conn.execute(f"GRANT mentorbase_app TO {APP}")
+        conn.execute(f"GRANT mentorbase_reader TO {READER}")
+
+
+pg_template = factories.postgresql_noproc(
+    depends_on="pg_server", dbname="mentorbase_test", load=[_load], load_autocommit=True
+)
+postgresql = factories.postgresql("pg_template")
+
+
+@pytest.fixture
+def admin(postgresql: psycopg.Connection) -> psycopg.Connection:
+    """A superuser's connection to the test's own database, autocommit."""
+    postgresql.autocommit = True
+    return postgresql
+
+
+@pytest.fixture
+def dsn(admin: psycopg.Connection) -> str:
+    """The test's own database, as an application's login: a member of mentorbase_app and nothing else."""
+    return make_conninfo(admin.info.dsn, user=APP)
+
+
+@pytest.fixture
+def reader(admin: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """An analyst's connection: a member of mentorbase_reader and nothing else."""
+    with psycopg.connect(make_conninfo(admin.info.dsn, user=READER), autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def app(dsn: str) -> Iterator[psycopg.Connection]:
+    """A bare psycopg connection of the application, autocommit."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def db(dsn: str) -> Iterator[Database]:
+    """The DAO on the test's own database, as the application."""
+    with Database.connect(dsn) as database:
+        yield database
+
+
+@pytest.fixture
+def people(admin: psycopg.Connection) -> list[int]:
+    """Ids of twenty people, 1 to 20."""
+    with admin.transaction():
+        admin.execute("SET LOCAL mentorbase.actor = 'system'")
+        admin.execute(
+            "INSERT INTO auth.users (id, first_name) SELECT i, 'Person ' || i FROM generate_series(1, 20) AS i"
+        )
+    return list(range(1, 21))
