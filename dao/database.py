@@ -22,9 +22,9 @@ from pydantic import ValidationError
 
 from .actor import Actor
 from .auth import Auth
+from .connection import explain_connection
 from .errors import InvalidArgument, translated
 from .mentoring import Mentoring
-from .migrate import explain_connection
 from .query import S, echo
 from .settings import Settings
 

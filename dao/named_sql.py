@@ -11,7 +11,8 @@ from . import resources
 
 _HEADER = re.compile(r"^--[ \t]*name:[ \t]*(\w+)[ \t]*$", re.M)
 _TOKEN = re.compile(
-    r"""(?P<verbatim> '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/ | :: | := )
+    r"""(?P<verbatim> '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$
+                    | --[^\n]* | /\*.*?\*/ | :: | := )
       | (?P<percent> % )
       | (?<![\w:]) : (?P<param> [a-z_]\w* )""",
     re.S | re.X,

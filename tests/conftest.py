@@ -38,7 +38,7 @@ class TestServer:
 
 
 def ensure_login(conn: psycopg.Connection, name: str, options: str = "") -> None:
-    if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+    if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
         conn.execute(f"CREATE ROLE {name} LOGIN {options}")
 
 
@@ -122,3 +122,13 @@ def people(admin: psycopg.Connection) -> list[int]:
             "INSERT INTO auth.users (id, first_name) SELECT i, 'Person ' || i FROM generate_series(1, 20) AS i"
         )
     return list(range(1, 21))
+
+
+@pytest.fixture
+def empty_dsn(pg_server: TestServer) -> Iterator[str]:
+    """An empty database, owned by a login that is no superuser."""
+    with psycopg.connect(pg_server.dsn(), autocommit=True) as conn:
+        ensure_login(conn, DEPLOY, "CREATEROLE NOSUPERUSER")
+        conn.execute(f"CREATE DATABASE empty_test OWNER {DEPLOY}")
+        yield make_conninfo(pg_server.dsn("empty_test"), user=DEPLOY)
+        conn.execute("DROP DATABASE empty_test WITH (FORCE)")

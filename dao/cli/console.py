@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ..connection import explain_connection
 from ..errors import MentorbaseError, SetupError
 from ..migrate import Progress as MigrationProgress
-from ..migrate import explain_connection
 
 Dsn = Annotated[
     str | None,

@@ -1,0 +1,59 @@
+"""What the two READMEs show works, and they show the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README, RUSSIAN = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.ru.md"))
+PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+
+
+def commands(readme: str) -> list[str]:
+    """Its blocks of code without the comments, which each language has of its own."""
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", readme, re.M | re.S)
+    return [re.sub(r"[ ]*#.*", "", block) for block in blocks]
+
+
+def test_the_two_commands_come_first() -> None:
+    assert commands(README)[0].splitlines() == [
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[demo]' && .venv/bin/mentorbase demo",
+        ".venv/bin/pip install -e '.[test]' && .venv/bin/pytest",
+    ]
+
+
+def test_both_languages_show_the_same_code_and_the_same_sections() -> None:
+    assert commands(README) == commands(RUSSIAN)
+    assert re.findall(r"^#+", README, re.M) == re.findall(r"^#+", RUSSIAN, re.M)
+    assert re.findall(r"^\|.*?\|", README, re.M)[1:] != []
+    assert README.count("\n|") == RUSSIAN.count("\n|")
+    assert set(re.findall(r"`[^`\n]+`", README)) - set(re.findall(r"`[^`\n]+`", RUSSIAN)) == set()
+
+
+def test_the_examples_run(
+    dsn: str, people: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MENTORBASE_DSN", dsn)
+    assert len(PYTHON) == 3
+    for example in PYTHON:
+        exec(compile(example, "README.md", "exec"), {"__name__": "example"})
+    shown = capsys.readouterr().out
+    assert "only by: counterparty, admin" in shown
+    assert "9 active" in shown
+    assert "pending active Welcome" in shown
+    assert "[7]" in shown
+
+
+def test_every_exception_of_the_package_is_listed() -> None:
+    import mentorbase
+
+    refusals = {
+        name
+        for name in mentorbase.__all__
+        if isinstance(kind := getattr(mentorbase, name), type) and issubclass(kind, mentorbase.MentorbaseError)
+    }
+    bases = {"MentorbaseError", "ConstraintViolation"}
+    assert {name for name in refusals - bases if not re.search(rf"`(mentorbase\.)?{name}`", README)} == set()
