@@ -7,7 +7,7 @@ DROP FUNCTION mentoring.request(bigint, bigint, mentoring.party, bigint, text);
 DROP FUNCTION mentoring.transition(
     bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
 );
-DROP FUNCTION mentoring.refuse_transition(
+DROP FUNCTION mentoring.refuse_unchanged(
     bigint, mentoring.mentor_mentee_status, mentoring.mentor_mentee_status
 );
 DROP FUNCTION mentoring.check_due(text, bigint, timestamptz);
@@ -17,7 +17,7 @@ DROP FUNCTION mentoring.check_may_subscribe(
 DROP FUNCTION mentoring.check_may_ask(bigint, bigint, bigint);
 DROP FUNCTION mentoring.take_place(bigint);
 DROP FUNCTION mentoring.lock_pair(bigint, bigint);
-DROP FUNCTION mentoring.check_transition(
+DROP FUNCTION mentoring.refuse_step(
     mentoring.mentor_mentee_status, mentoring.mentor_mentee_status, mentoring.transition_actor[], text
 );
 DROP FUNCTION mentoring.allowed_steps(mentoring.mentor_mentee_status);

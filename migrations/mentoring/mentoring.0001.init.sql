@@ -335,10 +335,14 @@ BEGIN
     END IF;
 
     PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
-    PERFORM mentoring.check_transition(
-        NULL, NEW.status, kinds,
-        format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id)
-    );
+    IF NOT EXISTS (
+        SELECT FROM mentoring.mentor_mentee_transitions AS t
+        WHERE t.from_status IS NULL AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
+    ) THEN
+        PERFORM mentoring.refuse_step(
+            NULL, NEW.status, kinds, format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id)
+        );
+    END IF;
     IF NEW.initiated_by::text <> ALL (kinds::text[]) THEN
         RAISE EXCEPTION 'a relationship is initiated by who makes it' USING
             ERRCODE = 'MB002',
@@ -396,10 +400,15 @@ BEGIN
     END IF;
 
     IF NEW.status <> OLD.status THEN
-        PERFORM mentoring.check_transition(
-            OLD.status, NEW.status, kinds,
-            format('relationship_id=%s, initiated_by=%s', OLD.id, OLD.initiated_by)
-        );
+        IF NOT EXISTS (
+            SELECT FROM mentoring.mentor_mentee_transitions AS t
+            WHERE t.from_status = OLD.status AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
+        ) THEN
+            PERFORM mentoring.refuse_step(
+                OLD.status, NEW.status, kinds,
+                format('relationship_id=%s, initiated_by=%s', OLD.id, OLD.initiated_by)
+            );
+        END IF;
 
         CASE NEW.status
             WHEN 'active' THEN
@@ -633,7 +642,7 @@ $$;
 COMMENT ON FUNCTION mentoring.allowed_steps(mentoring.mentor_mentee_status) IS
 'What may follow a status and who may do it, in words: the HINT of a refusal. NULL: how a relationship may begin.';
 
-CREATE FUNCTION mentoring.check_transition(
+CREATE FUNCTION mentoring.refuse_step(
     from_status mentoring.mentor_mentee_status,
     to_status mentoring.mentor_mentee_status,
     kinds mentoring.transition_actor[],
@@ -647,33 +656,32 @@ SECURITY INVOKER
 SET search_path = ''
 AS $$
 DECLARE
-    permitted mentoring.transition_actor[];
+    permitted text;
 BEGIN
-    SELECT array_agg(t.actor_kind ORDER BY t.actor_kind) INTO permitted
+    SELECT string_agg(t.actor_kind::text, ', ' ORDER BY t.actor_kind) INTO permitted
     FROM mentoring.mentor_mentee_transitions AS t
-    WHERE t.from_status IS NOT DISTINCT FROM check_transition.from_status
-        AND t.to_status = check_transition.to_status;
+    WHERE t.from_status IS NOT DISTINCT FROM refuse_step.from_status
+        AND t.to_status = refuse_step.to_status;
 
     IF permitted IS NULL THEN
         RAISE EXCEPTION 'a relationship cannot go from % to %', coalesce(from_status::text, 'nothing'), to_status USING
             ERRCODE = 'MB003',
             DETAIL = detail,
             HINT = mentoring.allowed_steps(from_status);
-    ELSIF NOT permitted && kinds THEN
-        RAISE EXCEPTION 'a relationship goes from % to % only by: %',
-            coalesce(from_status::text, 'nothing'), to_status, array_to_string(permitted, ', ')
-            USING
-                ERRCODE = 'MB002',
-                DETAIL = format('%s, actor_is=%s', detail, coalesce(nullif(array_to_string(kinds, '|'), ''), 'outsider')),
-                HINT = mentoring.allowed_steps(from_status);
     END IF;
+    RAISE EXCEPTION 'a relationship goes from % to % only by: %',
+        coalesce(from_status::text, 'nothing'), to_status, permitted
+        USING
+            ERRCODE = 'MB002',
+            DETAIL = format('%s, actor_is=%s', detail, coalesce(nullif(array_to_string(kinds, '|'), ''), 'outsider')),
+            HINT = mentoring.allowed_steps(from_status);
 END
 $$;
 
-COMMENT ON FUNCTION mentoring.check_transition(
+COMMENT ON FUNCTION mentoring.refuse_step(
     mentoring.mentor_mentee_status, mentoring.mentor_mentee_status, mentoring.transition_actor[], text
 ) IS
-'Refuses a step that mentor_mentee_transitions does not list (MB003), or not for any of these kinds of actor (MB002). The fourth argument is the DETAIL.';
+'Says why a guard refuses a step: mentor_mentee_transitions does not list it (MB003), or not for any of these kinds of actor (MB002). The fourth argument is the DETAIL. Always raises.';
 
 CREATE FUNCTION mentoring.lock_pair(one_id bigint, other_id bigint)
 RETURNS void
@@ -712,9 +720,9 @@ BEGIN
 
     IF NOT FOUND THEN
         IF NOT EXISTS (SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id) THEN
-            PERFORM platform.set_actor('system');
+            SET LOCAL mentorbase.actor = 'system';
             INSERT INTO mentoring.user_profiles (user_id) VALUES (for_mentor_id) ON CONFLICT DO NOTHING;
-            PERFORM platform.set_actor(caller_actor);
+            EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
         END IF;
         RETURN;
     END IF;
@@ -839,7 +847,7 @@ $$;
 COMMENT ON FUNCTION mentoring.check_due(text, bigint, timestamptz) IS
 'Refuses a step of the system before its time (MB003); without a time the system may never take it.';
 
-CREATE FUNCTION mentoring.refuse_transition(
+CREATE FUNCTION mentoring.refuse_unchanged(
     relationship_id bigint,
     to_status mentoring.mentor_mentee_status,
     from_status mentoring.mentor_mentee_status
@@ -874,7 +882,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION mentoring.refuse_transition(
+COMMENT ON FUNCTION mentoring.refuse_unchanged(
     bigint, mentoring.mentor_mentee_status, mentoring.mentor_mentee_status
 ) IS
 'Says why mentoring.transition() changed nothing: no such relationship (MB004), or it stands elsewhere (MB003). Always raises.';
@@ -900,10 +908,10 @@ DECLARE
     relation      mentoring.mentor_mentee;
 BEGIN
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(actor_id::text);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
     END IF;
     IF reason IS NOT NULL THEN
-        PERFORM platform.set_reason(reason);
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
     END IF;
 
     UPDATE mentoring.mentor_mentee AS m
@@ -916,14 +924,14 @@ BEGIN
     RETURNING m.* INTO relation;
 
     IF NOT FOUND THEN
-        PERFORM mentoring.refuse_transition(relationship_id, to_status, from_status);
+        PERFORM mentoring.refuse_unchanged(relationship_id, to_status, from_status);
     END IF;
 
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(caller_actor);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END IF;
     IF reason IS NOT NULL THEN
-        PERFORM platform.set_reason(caller_reason);
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
     END IF;
     relation.mentor_notes := NULL; -- each side reads only its own note, and not here
     relation.mentee_notes := NULL;
@@ -958,10 +966,10 @@ DECLARE
     relation      mentoring.mentor_mentee;
 BEGIN
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(actor_id::text);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
     END IF;
     IF reason IS NOT NULL THEN
-        PERFORM platform.set_reason(reason);
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
     END IF;
     actor := platform.current_actor('mentoring_app');
     IF side IS NULL THEN
@@ -980,8 +988,11 @@ BEGIN
     FOR NO KEY UPDATE;
 
     IF NOT FOUND THEN
+        -- The pair is locked, so only an old snapshot can have missed a row: with ON CONFLICT that is a serialization
+        -- failure, which a retry cures, and not a duplicate.
         INSERT INTO mentoring.mentor_mentee AS m (mentor_id, mentee_id, initiated_by)
         VALUES (request.mentor_id, request.mentee_id, side)
+        ON CONFLICT DO NOTHING
         RETURNING m.* INTO relation;
     ELSIF relation.status = 'pending' AND relation.initiated_by <> side THEN
         relation := mentoring.transition(
@@ -995,10 +1006,10 @@ BEGIN
     END IF;
 
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(caller_actor);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END IF;
     IF reason IS NOT NULL THEN
-        PERFORM platform.set_reason(caller_reason);
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
     END IF;
     relation.mentor_notes := NULL; -- each side reads only its own note, and not here
     relation.mentee_notes := NULL;
@@ -1029,7 +1040,7 @@ DECLARE
     relation     mentoring.mentor_mentee;
 BEGIN
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(actor_id::text);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
     END IF;
 
     UPDATE mentoring.mentor_mentee AS m
@@ -1044,7 +1055,7 @@ BEGIN
     IF NOT FOUND THEN
         SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id;
         IF NOT FOUND THEN
-            PERFORM mentoring.refuse_transition(relationship_id, NULL, NULL);
+            PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
         END IF;
         RAISE EXCEPTION 'the relationship was changed since it was read' USING
             ERRCODE = 'MB005',
@@ -1053,7 +1064,7 @@ BEGIN
     END IF;
 
     IF actor_id IS NOT NULL THEN
-        PERFORM platform.set_actor(caller_actor);
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END IF;
     relation.mentor_notes := NULL; -- each side reads only its own note, and not here
     relation.mentee_notes := NULL;

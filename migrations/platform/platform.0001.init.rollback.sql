@@ -8,8 +8,6 @@ DROP FUNCTION platform.is_timezone(text);
 DROP FUNCTION platform.refuse_change();
 DROP FUNCTION platform.set_updated_at();
 DROP FUNCTION platform.require_actor();
-DROP FUNCTION platform.set_reason(text);
-DROP FUNCTION platform.set_actor(text);
 DROP FUNCTION platform.current_actor(name);
 DROP FUNCTION platform.is_application(name);
 DROP PROCEDURE platform.ensure_application_role(name);

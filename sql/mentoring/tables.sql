@@ -328,10 +328,14 @@ BEGIN
     END IF;
 
     PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
-    PERFORM mentoring.check_transition(
-        NULL, NEW.status, kinds,
-        format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id)
-    );
+    IF NOT EXISTS (
+        SELECT FROM mentoring.mentor_mentee_transitions AS t
+        WHERE t.from_status IS NULL AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
+    ) THEN
+        PERFORM mentoring.refuse_step(
+            NULL, NEW.status, kinds, format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id)
+        );
+    END IF;
     IF NEW.initiated_by::text <> ALL (kinds::text[]) THEN
         RAISE EXCEPTION 'a relationship is initiated by who makes it' USING
             ERRCODE = 'MB002',
@@ -389,10 +393,15 @@ BEGIN
     END IF;
 
     IF NEW.status <> OLD.status THEN
-        PERFORM mentoring.check_transition(
-            OLD.status, NEW.status, kinds,
-            format('relationship_id=%s, initiated_by=%s', OLD.id, OLD.initiated_by)
-        );
+        IF NOT EXISTS (
+            SELECT FROM mentoring.mentor_mentee_transitions AS t
+            WHERE t.from_status = OLD.status AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
+        ) THEN
+            PERFORM mentoring.refuse_step(
+                OLD.status, NEW.status, kinds,
+                format('relationship_id=%s, initiated_by=%s', OLD.id, OLD.initiated_by)
+            );
+        END IF;
 
         CASE NEW.status
             WHEN 'active' THEN

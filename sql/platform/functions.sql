@@ -76,38 +76,6 @@ $$;
 COMMENT ON FUNCTION platform.current_actor(name) IS
 'Who acts in this transaction, from the setting mentorbase.actor: a user id, admin:<user id>, or system. Without it a database role that edits by hand counts as an administrator without a user id, and the given application role is refused (MB001).';
 
-CREATE FUNCTION platform.set_actor(actor text)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-PARALLEL UNSAFE
-SECURITY INVOKER
-SET search_path = ''
-AS $$
-BEGIN
-    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(actor, ''));
-END
-$$;
-
-COMMENT ON FUNCTION platform.set_actor(text) IS
-'Sets who acts until the end of the transaction: a user id, admin:<user id>, system, or NULL for nobody. Functions that take actor_id set it and put the caller''s value back before they return.';
-
-CREATE FUNCTION platform.set_reason(reason text)
-RETURNS void
-LANGUAGE plpgsql
-VOLATILE
-PARALLEL UNSAFE
-SECURITY INVOKER
-SET search_path = ''
-AS $$
-BEGIN
-    EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(reason, ''));
-END
-$$;
-
-COMMENT ON FUNCTION platform.set_reason(text) IS
-'Sets why the next change of a life cycle is made, until the end of the transaction; history rows keep it. NULL for no reason.';
-
 CREATE FUNCTION platform.require_actor()
 RETURNS trigger
 LANGUAGE plpgsql

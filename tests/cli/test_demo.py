@@ -2,43 +2,55 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from cli.support import COMMAND, environment, mentorbase
 from psycopg.conninfo import make_conninfo
 
-MEMORY = Path("/dev/shm")
+ENTER = 0  # no signal
 
 
-def servers_of(folder: Path) -> list[str]:
-    """Command lines of the PostgreSQL processes whose TMPDIR is the folder."""
+def command_lines(containing: str) -> list[str]:
+    """The command lines of running processes that hold this text."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (process / "environ").read_bytes().split(b"\0")
             line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if f"TMPDIR={folder}".encode() in variables:
+        if containing in line:
             found.append(line)
     return found
 
 
-def left_in_memory() -> set[str]:
-    return {path.name for path in MEMORY.glob("mentorbase-*")} if MEMORY.is_dir() else set()
-
-
-@pytest.fixture
-def own_tmp(tmp_path: Path) -> Path:
-    folder = tmp_path / "tmp"
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    return folder
+@contextmanager
+def waiting_demo(cwd: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A demonstration that has shown everything and waits for Enter; and what it printed."""
+    with subprocess.Popen(
+        [COMMAND, "demo", "--wait", "--json", "--scale", "tiny"],
+        cwd=cwd,
+        env=environment(HOME=str(cwd)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        assert running.stdout
+        text = ""
+        for line in running.stdout:
+            text += line
+            if line == "}\n":
+                break
+        yield running, json.loads(text)
 
 
 def test_demo_shows_the_life_cycle_the_board_and_the_refusals(tmp_path: Path) -> None:
@@ -54,64 +66,29 @@ def test_demo_shows_the_life_cycle_the_board_and_the_refusals(tmp_path: Path) ->
     assert "Filling the school" in done.stderr
 
 
-def test_demo_leaves_no_process_and_no_file(tmp_path: Path, own_tmp: Path) -> None:
-    before = left_in_memory()
-    home = tmp_path / "home"
-    home.mkdir()
-    done = mentorbase("demo", "--scale", "tiny", cwd=home, HOME=str(home), TMPDIR=str(own_tmp))
-    assert done.returncode == 0, done.stderr
-    assert servers_of(own_tmp) == []
-    assert (list(own_tmp.iterdir()), list(home.iterdir()), left_in_memory() - before) == ([], [], set())
-
-
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_demo_that_is_interrupted_leaves_no_process_and_no_file(tmp_path: Path, own_tmp: Path, end: int) -> None:
-    before = left_in_memory()
-    with subprocess.Popen(
-        [COMMAND, "demo", "--wait", "--json"],
-        cwd=tmp_path,
-        env=environment(TMPDIR=str(own_tmp)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as running:
-        assert running.stdout
-        for line in running.stdout:  # the document is complete, so it waits now
-            if line == "}\n":
-                break
-        assert servers_of(own_tmp) != []
-        os.kill(running.pid, end)
-    deadline = time.monotonic() + 20
-    while (servers_of(own_tmp) or list(own_tmp.iterdir()) or left_in_memory() - before) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert (servers_of(own_tmp), list(own_tmp.iterdir()), left_in_memory() - before) == ([], [], set())
+@pytest.mark.parametrize("end", [ENTER, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_demo_leaves_no_process_and_no_file_however_it_ends(tmp_path: Path, end: int) -> None:
+    with waiting_demo(tmp_path) as (running, shown):
+        (server,) = command_lines(f"--port={shown['server']['port']} ")
+        (sockets,) = re.findall(r"--unix_socket_directories=(\S+)", server)
+        assert Path(sockets, "data", "PG_VERSION").exists()
+        if end == ENTER:
+            running.communicate("\n", timeout=30)
+            assert running.returncode == 0
+        else:
+            os.kill(running.pid, end)
+            running.communicate(timeout=30)
+    deadline = time.monotonic() + 20  # after SIGKILL it is not the demonstration that cleans
+    while (command_lines(sockets) or Path(sockets).exists()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (command_lines(sockets), Path(sockets).exists(), list(tmp_path.iterdir())) == ([], False, [])
 
 
 def test_demo_waits_and_says_what_to_enter_in_dbeaver(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [COMMAND, "demo", "--wait", "--json", "--scale", "tiny"],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        assert running.stdout
-        assert running.stdin
-        text = ""
-        for line in running.stdout:
-            text += line
-            if line == "}\n":
-                break
-        shown = json.loads(text)["server"]
-        with psycopg.connect(make_conninfo(**shown)) as conn:
+    with waiting_demo(tmp_path) as (running, shown):
+        with psycopg.connect(make_conninfo(**shown["server"])) as conn:
             row = conn.execute("SELECT count(*) FROM mentoring.v_mentor_mentee").fetchone()
-        running.stdin.write("\n")
-        running.stdin.close()
-        running.stdin = None
-        assert running.wait(timeout=30) == 0
+        running.communicate("\n", timeout=30)
     assert row is not None
     assert row[0] > 10
 

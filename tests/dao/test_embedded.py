@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import socket
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -58,7 +58,7 @@ def scratch(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def ask(running: Server, query: str) -> object:
+def ask(running: Server, query: LiteralString) -> object:
     with psycopg.connect(running.dsn()) as conn:
         row = conn.execute(query).fetchone()
     assert row is not None
@@ -83,6 +83,15 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def is_free(home: Path) -> bool:
+    with (home / "mentorbase.lock").open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def eventually(check: Callable[[], bool]) -> bool:
@@ -510,16 +519,15 @@ def test_nothing_is_left_when_the_process_ends(place: Path, how: str, code: int)
 def test_a_killed_home_is_free_again_and_has_what_was_committed(place: Path) -> None:
     run = CHILD.replace("server()", f"server(Path({str(place / 'home')!r}))")
     command = [sys.executable, "-c", f"from pathlib import Path\n{run}"]
-    marker = f"t{secrets.token_hex(4)}"
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as started:
         postmaster = postmaster_of(started)
         with psycopg.connect(host=str(place / "home"), user="postgres", dbname="postgres") as conn:
-            conn.execute(f"CREATE TABLE {marker} ()")
+            conn.execute("CREATE TABLE committed ()")
         started.kill()
     assert eventually(lambda: not is_running(postmaster) and not processes_in(place))
-    time.sleep(0.2)
+    assert eventually(lambda: is_free(place / "home"))
     with server(place / "home") as running:
-        assert ask(running, f"SELECT to_regclass('{marker}') IS NOT NULL") is True
+        assert ask(running, "SELECT to_regclass('committed') IS NOT NULL") is True
 
 
 @as_root
