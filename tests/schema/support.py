@@ -1,0 +1,126 @@
+"""Databases to compare, rows to fill them with, and the SQL files as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from conftest import DEPLOY, TestServer
+from mentorbase import resources
+from mentorbase.catalog import OURS
+from psycopg.conninfo import make_conninfo
+
+SQL = resources.folder("sql")
+SERVICES = sorted(
+    folder.name for folder in SQL.iterdir() if folder.is_dir() and folder.name not in ("platform", "links")
+)
+
+
+# -- Databases
+
+
+@contextmanager
+def new_database(server: TestServer, name: str, template: str = "template1") -> Iterator[str]:
+    """A database that belongs to the deploying login; yields the superuser's DSN."""
+    with psycopg.connect(server.dsn(), autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {DEPLOY}")
+        try:
+            yield server.dsn(name)
+        finally:
+            conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def as_deploy(dsn: str) -> str:
+    return make_conninfo(dsn, user=DEPLOY)
+
+
+def found(conn: psycopg.Connection, query: LiteralString) -> list[str]:
+    """What a query about our schemas finds, one text a row."""
+    return sorted(row[0] for row in conn.execute(OURS + query))
+
+
+# -- Rows
+
+# How a relationship of mentor 1 gets into each status: the steps after the request, and who takes them.
+LIVES = {
+    "pending": [],
+    "active": [("active", "mentee")],
+    "paused": [("active", "mentee"), ("paused", "mentor")],
+    "completed": [("active", "mentee"), ("completed", "mentor")],
+    "rejected": [("rejected", "mentee")],
+    "cancelled": [("cancelled", "mentor")],
+    "expired": [("expired", "system")],
+    "terminated": [("active", "mentee"), ("paused", "mentee"), ("terminated", "mentee")],
+}
+
+
+def fill(conn: psycopg.Connection) -> None:
+    """Put rows into every table, as a superuser."""
+    with conn.transaction():
+        conn.execute("SET LOCAL mentorbase.actor = 'system'")
+        conn.execute(
+            """
+            INSERT INTO auth.users (id, telegram_id, username, first_name, last_name)
+            SELECT i, 1000 + i, 'user' || i, 'First ' || i, 'Last ' || i FROM generate_series(1, 20) AS i
+            """
+        )
+        conn.execute(
+            """
+            INSERT INTO mentoring.user_profiles (user_id, mentor_bio, mentor_rate, mentor_rate_currency, max_mentees)
+            VALUES (1, 'Teaches.', 12.50, 'EUR', 10)
+            """
+        )
+        for mentee_id, steps in enumerate(LIVES.values(), start=2):
+            _live(conn, mentee_id, steps)
+
+
+def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]) -> None:
+    # An INSERT rather than mentoring.request(), so that it is old enough to expire.
+    conn.execute("SET LOCAL mentorbase.actor = '1'")
+    (relationship_id,) = conn.execute(
+        """
+        INSERT INTO mentoring.mentor_mentee (mentor_id, mentee_id, initiated_by, mentor_notes, created_at)
+        VALUES (1, %s, 'mentor', 'A note.', now() - interval '1 year')
+        RETURNING id
+        """,
+        [mentee_id],
+    ).fetchone() or (None,)
+    conn.execute("SET LOCAL mentorbase.actor = 'system'")
+    actors = {"mentor": 1, "mentee": mentee_id, "system": None}
+    for status, side in steps:
+        conn.execute(
+            "SELECT id FROM mentoring.transition(%s, %s, %s, 'a reason')", [relationship_id, status, actors[side]]
+        )
+
+
+# -- The SQL files
+
+_COMMENT = r"--[^\n]*|/\*.*?\*/"
+_LITERAL = r"[eE]?'(?:[^']|'')*'"
+_BODY = r"\$\$.*?\$\$"
+
+
+def files(folders: Iterable[str]) -> list[Path]:
+    return sorted(path for folder in folders for path in (SQL / folder).glob("*.sql"))
+
+
+def without_comments(text: str) -> str:
+    """SQL without comments; a literal that looks like one stays."""
+    return re.sub(f"({_LITERAL})|{_COMMENT}", lambda match: match[1] or " ", text, flags=re.DOTALL)
+
+
+def code(text: str) -> str:
+    """SQL without comments and literals; a body between $$ keeps its literals, which may be dynamic SQL."""
+    return re.sub(f"({_BODY})|{_LITERAL}", lambda match: match[1] or "''", without_comments(text), flags=re.DOTALL)
+
+
+def routines(text: str) -> dict[str, str]:
+    """The functions and procedures that some SQL creates: name to what stands before the body."""
+    starts = re.split(r"^CREATE (?:OR REPLACE )?(?=FUNCTION|PROCEDURE)", text, flags=re.MULTILINE)[1:]
+    headers = [re.split(r"\$\$|\bBEGIN ATOMIC\b", start)[0] for start in starts]
+    return {re.split(r"[\s(]+", header)[1]: header for header in headers}

@@ -1,0 +1,122 @@
+"""Migrations go up, down and up again, on tables that have rows, and nothing stays behind."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from mentorbase.catalog import describe, differences
+from mentorbase.migrate import migrate, rollback, status
+from schema.support import LIVES, SERVICES, as_deploy, fill, found
+
+OUR_TABLES = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
+
+
+@pytest.fixture
+def filled(empty):
+    """A migrated database with rows in every table; yields a superuser's connection to it."""
+    migrate(as_deploy(empty))
+    with psycopg.connect(empty, autocommit=True) as conn:
+        fill(conn)
+        yield conn
+
+
+def rows(conn):
+    return {
+        table: conn.execute(f"SELECT to_jsonb(t)::text FROM {table} AS t ORDER BY 1").fetchall()
+        for table in found(conn, OUR_TABLES)
+    }
+
+
+def left_behind(conn):
+    """Schemas, rights and default rights of this database that are not those of a new one."""
+    return [
+        *found(conn, "SELECT 'schema ' || n.nspname FROM ours AS n"),
+        *found(conn, "SELECT 'default rights of ' || pg_get_userbyid(d.defaclrole) FROM pg_default_acl AS d"),
+        *found(
+            conn,
+            """
+            SELECT format('%s of %s', pg_describe_object(d.classid, d.objid, d.objsubid), r.rolname)
+            FROM pg_shdepend AS d
+            JOIN pg_roles AS r ON r.oid = d.refobjid
+            WHERE d.refclassid = 'pg_authid'::regclass AND r.rolname !~ '^test_'
+                AND d.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+            """,
+        ),
+        *found(
+            conn,
+            """
+            SELECT format('%s on the database for %s', a.privilege_type, r.rolname)
+            FROM pg_database AS b
+            CROSS JOIN LATERAL aclexplode(b.datacl) AS a
+            JOIN pg_roles AS r ON r.oid = a.grantee
+            WHERE b.datname = current_database() AND a.grantee <> b.datdba
+            """,
+        ),
+    ]
+
+
+def test_every_table_and_every_status_has_rows_to_go_down_with(filled):
+    assert [table for table, found_rows in rows(filled).items() if not found_rows] == []
+    statuses = [s for (s,) in filled.execute("SELECT unnest(enum_range(NULL::mentoring.mentor_mentee_status))::text")]
+    assert sorted(statuses) == sorted(LIVES)
+    assert sorted(s for (s,) in filled.execute("SELECT status::text FROM mentoring.mentor_mentee")) == sorted(LIVES)
+
+
+def test_all_down_leaves_nothing_and_up_again_gives_the_same_database(filled):
+    dsn = as_deploy(filled.info.dsn)
+    before = describe(filled)
+    assert left_behind(filled)
+
+    undone = rollback(dsn, None)
+    assert undone == [migration.id for migration in status(dsn)][::-1]
+    assert left_behind(filled) == []
+    assert describe(filled) == {}
+
+    migrate(dsn)
+    assert differences(before, describe(filled)) == []
+    fill(filled)
+
+
+def test_from_each_migration_back_and_up_again_gives_the_same_database(filled):
+    dsn = as_deploy(filled.info.dsn)
+    before, rows_before = describe(filled), rows(filled)
+    newest_first = [migration.id for migration in reversed(status(dsn))]
+
+    for count, oldest in enumerate(newest_first, start=1):
+        assert rollback(dsn, count) == newest_first[:count]
+        kept = rows(filled)
+        assert migrate(dsn) == newest_first[:count][::-1]
+
+        assert differences(before, describe(filled)) == [], oldest
+        assert kept == {table: rows_before[table] for table in kept}, oldest
+        rows_before = rows(filled)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_that_goes_leaves_the_platform_as_it_was(empty, service):
+    migrate(as_deploy(empty), ["platform"])
+    with psycopg.connect(empty, autocommit=True) as conn:
+        before = describe(conn)
+
+        migrate(as_deploy(empty), [service])
+        assert differences(before, describe(conn)) != []
+        rollback(as_deploy(empty), None, [service])
+
+        assert differences(before, describe(conn)) == []
+
+
+@pytest.mark.parametrize(
+    "leftover",
+    [
+        "CREATE SCHEMA forgotten",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE mentorbase_owner GRANT SELECT ON TABLES TO auth_app",
+        "GRANT SELECT ON public._yoyo_migration TO mentoring_app",
+        "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO auth_app', current_database()); END $$",
+    ],
+)
+def test_what_a_rollback_forgets_is_found(filled, leftover):
+    rollback(as_deploy(filled.info.dsn), None)
+
+    filled.execute(leftover)
+
+    assert left_behind(filled)
