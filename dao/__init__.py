@@ -34,8 +34,9 @@ from .errors import (
     StaleVersion,
     TransitionRefused,
 )
-from .mentoring import LAST, LIVE, Mentoring, Party, Profile, Relationship, RelationshipStatus, Step
+from .mentoring import LIVE, Mentoring, Party, Profile, Relationship, RelationshipStatus, Step
 from .settings import Settings
+from .types import LAST
 
 __all__ = [
     "LAST",

@@ -14,11 +14,11 @@ class Actor:
 
     Attributes:
         kind: user (a person for themselves), admin (a person with an administrator's rights) or system (a job).
-        id: the person (``auth.users.id``); None for the system.
+        id: the person (``auth.users.id``), below 10^18; None for the system.
     """
 
     kind: Literal["user", "admin", "system"]
-    id: Annotated[int, Field(ge=1)] | None = None
+    id: Annotated[int, Field(ge=1, lt=10**18)] | None = None
 
     def __post_init__(self) -> None:
         if (self.id is None) != (self.kind == "system"):

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
+from .types import Id, Text
 
 
 class UserRole(StrEnum):
@@ -42,13 +43,13 @@ class Auth(Queries[S], service="auth"):
     def create_user(
         self,
         *,
-        first_name: str,
-        telegram_id: int | None = None,
+        first_name: Text,
+        telegram_id: Id | None = None,
         role: UserRole = UserRole.STUDENT,
-        username: str | None = None,
-        last_name: str | None = None,
-        language_code: str = "en",
-        timezone: str = "UTC",
+        username: Text | None = None,
+        last_name: Text | None = None,
+        language_code: Text = "en",
+        timezone: Text = "UTC",
     ) -> User:
         """Register a person in ``auth.users``. Needs an actor: ``db.transaction(actor=...)``.
 
@@ -66,7 +67,7 @@ class Auth(Queries[S], service="auth"):
         ...
 
     @query
-    def user(self, user_id: int) -> User:
+    def user(self, user_id: Id) -> User:
         """Return one person of ``auth.users``.
 
         Raises:
@@ -75,6 +76,6 @@ class Auth(Queries[S], service="auth"):
         ...
 
     @query
-    def user_by_telegram_id(self, telegram_id: int) -> User | None:
+    def user_by_telegram_id(self, telegram_id: Id) -> User | None:
         """Return the person of ``auth.users`` with this Telegram account, or None."""
         ...

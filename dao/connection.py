@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from .errors import SetupError
+
+
+def parse_dsn(dsn: str) -> dict[str, Any]:
+    """Return the parts of a libpq connection string or URI.
+
+    Raises:
+        SetupError: it is neither.
+    """
+    try:
+        return {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
+    except psycopg.ProgrammingError:
+        # libpq quotes what it stumbled over, which may be a password.
+        raise SetupError("the DSN cannot be read", "Write it as postgresql://user@host/database") from None
 
 
 def primary_message(error: psycopg.Error) -> str:

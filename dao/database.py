@@ -16,13 +16,13 @@ from typing import Any, Final, Generic, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, Connection, IsolationLevel
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from pydantic import ValidationError
 
 from .actor import Actor
 from .auth import Auth
-from .connection import explain_connection
+from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, translated
 from .mentoring import Mentoring
 from .query import S, echo
@@ -290,7 +290,7 @@ def _begin(actor: Actor | int | None, isolation: IsolationLevel | None, read_onl
 
 def _conninfo(settings: Settings, dsn: str | None) -> str:
     """Return the connection string with what every session needs; what the caller's own says goes first."""
-    given = conninfo_to_dict(settings.require_dsn(dsn))
+    given = parse_dsn(settings.require_dsn(dsn))
     options = (
         f"-c timezone=UTC -c statement_timeout={settings.db_statement_timeout}s"
         f" -c lock_timeout={settings.db_lock_timeout}s"

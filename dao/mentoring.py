@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
+from .types import LAST, AfterId, Id, PageSize, Text
 
 
 class RelationshipStatus(StrEnum):
@@ -38,12 +39,9 @@ class Party(StrEnum):
 LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
 """The statuses of which a pair has at most one relationship."""
 
-LAST: Final = 2**63 - 1
-"""`after_id` of the first page of a list that runs from the newest to the oldest."""
-
-PageSize = Annotated[int, Field(ge=1, le=500)]
+MaxMentees = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Statuses = Annotated[Sequence[RelationshipStatus], AfterValidator(list)]
-Reason = Annotated[str, Field(max_length=500)]
+Reason = Annotated[Text, Field(max_length=500)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +123,11 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def request(
         self,
-        mentor_id: int,
-        mentee_id: int,
+        mentor_id: Id,
+        mentee_id: Id,
         *,
         initiated_by: Party | None = None,
-        actor_id: int | None = None,
+        actor_id: Id | None = None,
         reason: Reason | None = None,
     ) -> Relationship:
         """Ask for a relationship: ``mentoring.request()``.
@@ -152,9 +150,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def accept(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
-    ) -> Relationship:
+    def accept(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
         """Agree, as the side that was asked or an administrator: pending becomes active. ``mentoring.transition()``.
 
         Raises:
@@ -167,9 +163,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def reject(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
-    ) -> Relationship:
+    def reject(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
         """Decline, as the side that was asked or an administrator: pending becomes rejected.
 
         The pair then cools down (setting ``request_cooldown``); whoever rejected may ask at any time.
@@ -183,9 +177,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def cancel(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
-    ) -> Relationship:
+    def cancel(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
         """Withdraw, as the side that asked or an administrator: pending becomes cancelled.
 
         Raises:
@@ -199,10 +191,10 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def pause(
         self,
-        relationship_id: int,
+        relationship_id: Id,
         *,
         resume_at: AwareDatetime | None = None,
-        actor_id: int | None = None,
+        actor_id: Id | None = None,
         reason: Reason | None = None,
     ) -> Relationship:
         """Interrupt, as either side: active becomes paused. The place stays taken.
@@ -220,9 +212,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def resume(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
-    ) -> Relationship:
+    def resume(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
         """Go on, as whoever paused, an administrator, or the system from ``resume_at`` on: paused becomes active.
 
         Raises:
@@ -235,7 +225,7 @@ class Mentoring(Queries[S], service="mentoring"):
 
     @query
     def complete(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+        self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None
     ) -> Relationship:
         """Declare the aim reached, as the mentor or an administrator: active or paused becomes completed.
 
@@ -249,7 +239,7 @@ class Mentoring(Queries[S], service="mentoring"):
 
     @query
     def terminate(
-        self, relationship_id: int, *, actor_id: int | None = None, reason: Reason | None = None
+        self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None
     ) -> Relationship:
         """End it before its aim, as either side, an administrator or the system: becomes terminated.
 
@@ -264,13 +254,13 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def change_subscriptions(
         self,
-        relationship_id: int,
+        relationship_id: Id,
         *,
         quizzes: bool | None = None,
         courses: bool | None = None,
         subjects: bool | None = None,
-        actor_id: int | None = None,
-        version: int | None = None,
+        actor_id: Id | None = None,
+        version: Id | None = None,
     ) -> Relationship:
         """Choose what the mentee hears of, as the mentee: ``mentoring.change_subscriptions()``.
 
@@ -290,7 +280,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def relationship(self, relationship_id: int) -> Relationship:
+    def relationship(self, relationship_id: Id) -> Relationship:
         """Return one relationship of ``mentoring.mentor_mentee``.
 
         Raises:
@@ -301,10 +291,10 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def mentees(
         self,
-        mentor_id: int,
+        mentor_id: Id,
         *,
         statuses: Statuses | None = None,
-        after_id: int = LAST,
+        after_id: AfterId = LAST,
         page_size: PageSize = 50,
     ) -> list[Relationship]:
         """Return one page of a mentor's relationships in ``mentoring.mentor_mentee``, newest first.
@@ -319,10 +309,10 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def mentors(
         self,
-        mentee_id: int,
+        mentee_id: Id,
         *,
         statuses: Statuses | None = None,
-        after_id: int = LAST,
+        after_id: AfterId = LAST,
         page_size: PageSize = 50,
     ) -> list[Relationship]:
         """Return one page of a mentee's relationships in ``mentoring.mentor_mentee``, newest first.
@@ -335,7 +325,7 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def history(self, relationship_id: int, *, after_id: int = 0, page_size: PageSize = 50) -> list[Step]:
+    def history(self, relationship_id: Id, *, after_id: AfterId = 0, page_size: PageSize = 50) -> list[Step]:
         """Return one page of a relationship's steps in ``mentoring.mentor_mentee_history``, oldest first.
 
         Steps stay when the relationship itself is deleted; for an id that never was, the list is empty.
@@ -347,23 +337,23 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
-    def profile(self, user_id: int) -> Profile | None:
+    def profile(self, user_id: Id) -> Profile | None:
         """Return a person's row of ``mentoring.user_profiles``, or None if they never wrote one."""
         ...
 
     @query
     def save_profile(
         self,
-        user_id: int,
+        user_id: Id,
         *,
-        mentor_bio: str | None = None,
+        mentor_bio: Text | None = None,
         mentor_rate: Decimal | None = None,
-        mentor_rate_currency: str | None = None,
+        mentor_rate_currency: Text | None = None,
         mentor_available: bool = True,
-        max_mentees: int | None = None,
-        learning_goals: str | None = None,
-        preferred_learning_style: str | None = None,
-        timezone: str = "UTC",
+        max_mentees: MaxMentees | None = None,
+        learning_goals: Text | None = None,
+        preferred_learning_style: Text | None = None,
+        timezone: Text = "UTC",
     ) -> Profile:
         """Make a person's row of ``mentoring.user_profiles``, or replace all that it says.
 

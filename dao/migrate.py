@@ -32,7 +32,7 @@ from typing import Any, Final, Literal, LiteralString, Protocol, TypeGuard
 from urllib.parse import urlencode
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from yoyo import ancestors, exceptions, read_migrations  # type: ignore[import-untyped]
 from yoyo.backends import PostgresqlPsycopgBackend  # type: ignore[import-untyped]
 from yoyo.connections import parse_uri  # type: ignore[import-untyped]
@@ -45,7 +45,7 @@ from yoyo.migrations import (  # type: ignore[import-untyped]
 from yoyo.topologicalsort import CycleError  # type: ignore[import-untyped]
 
 from . import resources
-from .connection import explain_connection, primary_message
+from .connection import explain_connection, parse_dsn, primary_message
 from .errors import SetupError
 
 APPLICATION_NAME: Final = "mentorbase migrate"
@@ -272,11 +272,7 @@ def _refuse_missing_rollbacks(chosen: list[Any]) -> None:
 
 
 def _params(dsn: str) -> _Params:
-    try:
-        params: _Params = {key: value for key, value in conninfo_to_dict(dsn).items() if value is not None}
-    except psycopg.ProgrammingError:
-        # libpq quotes what it stumbled over, which may be a password.
-        raise SetupError("the DSN cannot be read", "Write it as postgresql://user@host/database") from None
+    params = parse_dsn(dsn)
     if "PGCONNECT_TIMEOUT" not in os.environ:
         params.setdefault("connect_timeout", "10")
     return params | {"application_name": APPLICATION_NAME}

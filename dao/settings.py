@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SetupError
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     db_statement_timeout: Annotated[int, Field(ge=0)] = 60
     db_lock_timeout: Annotated[int, Field(ge=0)] = 10
     db_idle_in_transaction_timeout: Annotated[int, Field(ge=0)] = 120
+
+    @model_validator(mode="after")
+    def _pool_can_hold_what_it_keeps(self) -> Self:
+        if self.db_pool_min_size > self.db_pool_max_size:
+            raise ValueError("DB_POOL_MIN_SIZE is more than DB_POOL_MAX_SIZE")
+        return self
 
     @classmethod
     def load(cls) -> Settings:

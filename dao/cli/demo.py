@@ -8,11 +8,12 @@ from typing import Annotated
 
 import psycopg
 import typer
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from rich.panel import Panel
 from rich.table import Table
 
 from .. import migrate as migrator
+from ..connection import parse_dsn
 from ..database import Database
 from ..embedded import Server, server
 from ..errors import SetupError
@@ -170,7 +171,7 @@ def _way_in(target: _Target) -> dict[str, str | int | None]:
             "user": "postgres",
             "password": target.private.password,
         }
-    parts = conninfo_to_dict(target.application)
+    parts = parse_dsn(target.application)
     return {key: parts[key] for key in ("host", "port", "dbname", "user") if parts.get(key)}
 
 

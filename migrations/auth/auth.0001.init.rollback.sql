@@ -1,6 +1,7 @@
 SET LOCAL ROLE mentorbase_owner;
 
 DROP TABLE auth.users;
+DROP FUNCTION auth.guard_users();
 DROP TYPE auth.user_role;
 DROP SCHEMA auth;
 

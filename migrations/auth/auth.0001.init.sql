@@ -64,6 +64,48 @@ CREATE TRIGGER users_require_actor
 BEFORE INSERT OR UPDATE OR DELETE ON auth.users
 FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
 
+CREATE FUNCTION auth.guard_users()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor platform.actor := platform.current_actor('auth_app');
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.created_at) THEN
+        RAISE EXCEPTION 'a user keeps id and created_at' USING
+            ERRCODE = 'MB006',
+            DETAIL = format('user_id=%s', OLD.id),
+            HINT = 'Change the other columns.';
+    END IF;
+    IF actor.kind <> 'user' THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'INSERT' OR NEW.id <> actor.id THEN
+        RAISE EXCEPTION 'a person writes only their own user' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('user_id=%s', NEW.id),
+            HINT = 'Register and change others as the system or as an administrator.';
+    ELSIF (NEW.telegram_id, NEW.role, NEW.is_active) IS DISTINCT FROM (OLD.telegram_id, OLD.role, OLD.is_active) THEN
+        RAISE EXCEPTION 'telegram_id, role and is_active are not the person''s own choice' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('user_id=%s', NEW.id),
+            HINT = 'Change them as the system or as an administrator.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION auth.guard_users() IS
+'Row trigger of users: a person changes their own name, language and time zone; everything else is an administrator''s or the system''s.';
+
+CREATE TRIGGER users_guard
+BEFORE INSERT OR UPDATE ON auth.users
+FOR EACH ROW EXECUTE FUNCTION auth.guard_users();
+
 CREATE TRIGGER users_set_updated_at
 BEFORE UPDATE ON auth.users
 FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();

@@ -2,6 +2,7 @@
 -- depends: auth.0001.init mentoring.0001.init
 
 SET LOCAL ROLE mentorbase_owner;
+SET LOCAL lock_timeout = '5s';
 
 -- Foreign keys between services that share a database. RESTRICT: a person who is part of somebody's story
 -- is deactivated (auth.users.is_active), not deleted.

@@ -29,6 +29,7 @@ DROP TABLE mentoring.mentor_mentee_transitions;
 DROP TABLE mentoring.user_profiles;
 DROP TABLE mentoring.settings;
 DROP FUNCTION mentoring.record_mentor_mentee_history();
+DROP FUNCTION mentoring.guard_mentor_mentee_delete();
 DROP FUNCTION mentoring.guard_mentor_mentee_update();
 DROP FUNCTION mentoring.guard_mentor_mentee_insert();
 DROP FUNCTION mentoring.guard_user_profiles();

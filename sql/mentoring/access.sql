@@ -21,7 +21,7 @@ GRANT INSERT (
     learning_goals, preferred_learning_style, timezone
 ) ON mentoring.user_profiles TO mentoring_app;
 
--- All but the notes, which are served to their own side only. The guard decides about status.
+-- All but the notes, which are their own side's only. The guard decides about status.
 GRANT SELECT (
     id, mentor_id, mentee_id, status, initiated_by, subscribe_to_quizzes, subscribe_to_courses,
     subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
@@ -31,4 +31,5 @@ GRANT SELECT (
 ) ON mentoring.mentor_mentee TO mentoring_app;
 
 GRANT USAGE ON SCHEMA mentoring TO mentorbase_reader;
+GRANT USAGE ON TYPE mentoring.mentor_mentee_status, mentoring.party TO mentorbase_reader;
 GRANT SELECT ON mentoring.v_mentor_mentee, mentoring.v_mentor_mentee_history TO mentorbase_reader;

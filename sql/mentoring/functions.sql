@@ -4,7 +4,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_value bigint;
@@ -23,7 +23,7 @@ LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     side  mentoring.transition_actor;
@@ -62,7 +62,7 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT format(
     'From %s a relationship may go to: %s.',
@@ -96,7 +96,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     permitted text;
@@ -132,7 +132,7 @@ LANGUAGE sql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 SELECT pg_advisory_xact_lock(
     hashtextextended(format('mentoring.pair:%s:%s', least(one_id, other_id), greatest(one_id, other_id)), 0)
@@ -148,27 +148,35 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     places       integer;
     taken        bigint;
     caller_actor text := current_setting('mentorbase.actor', true);
 BEGIN
-    -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the same places.
-    UPDATE mentoring.user_profiles AS p
-    SET places_version = p.places_version + 1
-    WHERE p.user_id = for_mentor_id AND p.max_mentees IS NOT NULL
-    RETURNING p.max_mentees INTO places;
+    LOOP
+        -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the
+        -- same places.
+        UPDATE mentoring.user_profiles AS p
+        SET places_version = p.places_version + 1
+        WHERE p.user_id = for_mentor_id AND p.max_mentees IS NOT NULL
+        RETURNING p.max_mentees INTO places;
+        EXIT WHEN FOUND;
 
-    IF NOT FOUND THEN
-        IF NOT EXISTS (SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id) THEN
+        -- Without a limit mentors take mentees side by side, but who sets one has to wait for them and count them.
+        SELECT p.max_mentees INTO places
+        FROM mentoring.user_profiles AS p
+        WHERE p.user_id = for_mentor_id
+        FOR SHARE;
+        IF NOT FOUND THEN
             SET LOCAL mentorbase.actor = 'system';
             INSERT INTO mentoring.user_profiles (user_id) VALUES (for_mentor_id) ON CONFLICT DO NOTHING;
             EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+        ELSIF places IS NULL THEN
+            RETURN;
         END IF;
-        RETURN;
-    END IF;
+    END LOOP;
 
     SELECT count(*) INTO taken
     FROM mentoring.mentor_mentee AS m
@@ -192,7 +200,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     last_rejection record;
@@ -242,7 +250,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT kinds && ARRAY['mentee', 'admin', 'system']::mentoring.transition_actor[] THEN
@@ -270,7 +278,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF due_at <= now() THEN
@@ -300,7 +308,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     present mentoring.mentor_mentee_status;
@@ -343,7 +351,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY DEFINER -- writes resume_at, which no role may write by hand
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     caller_actor  text := current_setting('mentorbase.actor', true);
@@ -357,6 +365,12 @@ BEGIN
         EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
     END IF;
 
+    IF to_status IS NULL THEN
+        RAISE EXCEPTION 'a step leads to a status' USING
+            ERRCODE = 'MB007',
+            DETAIL = format('relationship_id=%s', relationship_id),
+            HINT = 'Give to_status.';
+    END IF;
     UPDATE mentoring.mentor_mentee AS m
     SET
         status = transition.to_status,
@@ -399,8 +413,9 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY DEFINER -- no role may insert relationships by hand
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column -- parameters are written request.x; ON CONFLICT cannot qualify its columns
 DECLARE
     caller_actor  text := current_setting('mentorbase.actor', true);
     caller_reason text := current_setting('mentorbase.reason', true);
@@ -408,11 +423,11 @@ DECLARE
     side          mentoring.party := request.initiated_by;
     relation      mentoring.mentor_mentee;
 BEGIN
-    IF actor_id IS NOT NULL THEN
-        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    IF request.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', request.actor_id);
     END IF;
-    IF reason IS NOT NULL THEN
-        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
+    IF request.reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', request.reason);
     END IF;
     actor := platform.current_actor('mentoring_app');
     IF side IS NULL THEN
@@ -433,13 +448,20 @@ BEGIN
     IF NOT FOUND THEN
         -- The pair is locked, so only an old snapshot can have missed a row: with ON CONFLICT that is a serialization
         -- failure, which a retry cures, and not a duplicate.
-        INSERT INTO mentoring.mentor_mentee AS m (mentor_id, mentee_id, initiated_by)
-        VALUES (request.mentor_id, request.mentee_id, side)
-        ON CONFLICT DO NOTHING
-        RETURNING m.* INTO relation;
-    ELSIF relation.status = 'pending' AND relation.initiated_by <> side THEN
+        INSERT INTO mentoring.mentor_mentee AS m (mentor_id, mentee_id, status, initiated_by)
+        VALUES (
+            request.mentor_id, request.mentee_id,
+            CASE WHEN side IN ('mentor', 'mentee') THEN 'pending' ELSE 'active' END::mentoring.mentor_mentee_status,
+            side
+        )
+        ON CONFLICT (mentor_id, mentee_id) WHERE status IN ('pending', 'active', 'paused') DO NOTHING
+        RETURNING m.* INTO STRICT relation;
+    ELSIF relation.status = 'pending' AND actor.kind = 'user' AND relation.initiated_by <> side THEN
         relation := mentoring.transition(
-            relation.id, 'active', reason => coalesce(request.reason, 'both sides asked'), from_status => 'pending'
+            relation.id, 'active', from_status => 'pending',
+            reason => coalesce(
+                request.reason, nullif(current_setting('mentorbase.reason', true), ''), 'both sides asked'
+            )
         );
     ELSE
         RAISE EXCEPTION 'the pair already has a relationship, it is %', relation.status USING
@@ -448,10 +470,10 @@ BEGIN
             HINT = mentoring.allowed_steps(relation.status);
     END IF;
 
-    IF actor_id IS NOT NULL THEN
+    IF request.actor_id IS NOT NULL THEN
         EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END IF;
-    IF reason IS NOT NULL THEN
+    IF request.reason IS NOT NULL THEN
         EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
     END IF;
     relation.mentor_notes := NULL; -- each side reads only its own note, and not here
@@ -461,7 +483,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.request(bigint, bigint, mentoring.party, bigint, text) IS
-'Asks for a relationship and returns it, without the notes: pending, or active at once where the other side has asked already. initiated_by: mentor or mentee (NULL: whichever the actor is). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB101 to MB104, mentor_mentee_not_self_check.';
+'Asks for a relationship and returns it, without the notes: pending; active at once where the other side has asked already, or where an administrator or the system makes it. initiated_by: the side that asks (NULL: whatever the actor is). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB101 to MB104, mentor_mentee_not_self_check.';
 
 CREATE FUNCTION mentoring.change_subscriptions(
     relationship_id bigint,
@@ -476,7 +498,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY DEFINER -- returns the whole row, which no role may select
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     caller_actor text := current_setting('mentorbase.actor', true);
@@ -486,25 +508,26 @@ BEGIN
         EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
     END IF;
 
+    SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
+    ELSIF relation.version <> change_subscriptions.version THEN
+        RAISE EXCEPTION 'the relationship was changed since it was read' USING
+            ERRCODE = 'MB005',
+            DETAIL = format('relationship_id=%s, version=%s', relation.id, relation.version),
+            HINT = 'Read it again and decide again.';
+    END IF;
+    PERFORM mentoring.check_may_subscribe(
+        relation.id, relation.status, mentoring.actor_kinds(relation, platform.current_actor('mentoring_app'))
+    );
+
     UPDATE mentoring.mentor_mentee AS m
     SET
         subscribe_to_quizzes = coalesce(quizzes, m.subscribe_to_quizzes),
         subscribe_to_courses = coalesce(courses, m.subscribe_to_courses),
         subscribe_to_subjects = coalesce(subjects, m.subscribe_to_subjects)
     WHERE m.id = relationship_id
-        AND (change_subscriptions.version IS NULL OR m.version = change_subscriptions.version)
     RETURNING m.* INTO relation;
-
-    IF NOT FOUND THEN
-        SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id;
-        IF NOT FOUND THEN
-            PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
-        END IF;
-        RAISE EXCEPTION 'the relationship was changed since it was read' USING
-            ERRCODE = 'MB005',
-            DETAIL = format('relationship_id=%s, version=%s', relation.id, relation.version),
-            HINT = 'Read it again and decide again.';
-    END IF;
 
     IF actor_id IS NOT NULL THEN
         EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));

@@ -1,7 +1,7 @@
 CREATE PROCEDURE platform.ensure_application_role(IN role_name name)
 LANGUAGE plpgsql
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = role_name) THEN
@@ -33,15 +33,15 @@ LANGUAGE sql
 STABLE
 PARALLEL RESTRICTED
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
-SELECT NOT r.rolsuper AND pg_has_role(r.oid, application, 'USAGE')
+SELECT coalesce(bool_or(NOT r.rolsuper AND pg_has_role(r.oid, application, 'USAGE')), false)
 FROM pg_catalog.pg_roles AS r
-WHERE r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+WHERE r.rolname IN (session_user, current_setting('role'))
 $$;
 
 COMMENT ON FUNCTION platform.is_application(name) IS
-'Whether the session works with the rights of this application role (as itself, or as a login that is a member). Looks at the session''s login and SET ROLE, not at current_user, which is the owner inside SECURITY DEFINER code.';
+'Whether the session works with the rights of this application role (as itself, or as a login that is a member). Looks at the session''s login and at SET ROLE, either of which suffices; not at current_user, which is the owner inside SECURITY DEFINER code.';
 
 CREATE FUNCTION platform.current_actor(application name)
 RETURNS platform.actor
@@ -49,7 +49,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL RESTRICTED
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     setting text := nullif(current_setting('mentorbase.actor', true), '');
@@ -82,7 +82,7 @@ LANGUAGE plpgsql
 STABLE
 PARALLEL RESTRICTED
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM platform.current_actor(TG_TABLE_SCHEMA || '_app');
@@ -99,7 +99,7 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     NEW.updated_at := now();
@@ -115,29 +115,29 @@ LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION '%.% is append-only: % is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP USING
+    RAISE EXCEPTION '% of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME USING
         ERRCODE = 'MB006',
-        HINT = 'Rows are written by the database itself and never changed.';
+        HINT = 'The rows of this table are kept.';
 END
 $$;
 
 COMMENT ON FUNCTION platform.refuse_change() IS
-'Statement trigger of append-only tables: refuses UPDATE, DELETE and TRUNCATE for every role (MB006).';
+'Statement trigger that refuses what it is attached to for every role (MB006): UPDATE, DELETE and TRUNCATE of append-only tables, TRUNCATE of tables with a history.';
 
 CREATE FUNCTION platform.is_timezone(zone text)
 RETURNS boolean
 LANGUAGE plpgsql
 STABLE
-PARALLEL SAFE
+PARALLEL UNSAFE -- a subtransaction
 SECURITY INVOKER
-SET search_path = ''
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- AT TIME ZONE also takes abbreviations and POSIX rules, which do not name a place: hence the form first.
-    IF zone !~ '^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$' THEN
+    -- AT TIME ZONE also takes abbreviations and POSIX rules, which do not name a place, in any case: hence the form.
+    IF zone !~ '^(UTC|Etc/(UTC|GMT([+-][0-9]{1,2})?)|[A-Z][a-z]+(/[A-Z][A-Za-z_-]+)+)$' THEN
         RETURN false;
     END IF;
     PERFORM now() AT TIME ZONE zone;

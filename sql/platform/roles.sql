@@ -29,6 +29,12 @@ BEGIN
 
     IF NOT has_database_privilege('mentorbase_owner', current_database(), 'CREATE') THEN
         EXECUTE format('GRANT CREATE ON DATABASE %I TO mentorbase_owner', current_database());
+        -- Without the grant option PostgreSQL only warns.
+        IF NOT has_database_privilege('mentorbase_owner', current_database(), 'CREATE') THEN
+            RAISE EXCEPTION 'mentorbase_owner may not create schemas in this database' USING
+                ERRCODE = 'insufficient_privilege',
+                HINT = 'Deploy as the owner of the database, or have GRANT CREATE ON DATABASE ... TO mentorbase_owner done.';
+        END IF;
     END IF;
 END
 $$;
