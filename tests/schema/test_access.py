@@ -62,7 +62,7 @@ def of_the_reader_beyond_views(described):
         grant
         for grant in grants(described)
         if grant.grantee == READER
-        and (grant.kind, grant.privileges) != ("schema", "USAGE")
+        and (grant.kind, grant.privileges) not in {("schema", "USAGE"), ("type", "USAGE")}
         and not (grant.kind == "view" and grant.privileges == "SELECT" and grant.name.startswith(f"{grant.schema}.v_"))
     ]
 

@@ -13,11 +13,12 @@ SOURCES = {str(path.relative_to(SQL)): path.read_text() for path in files(FOLDER
 
 # -- In the catalog
 
-# A body between BEGIN ATOMIC and END has bound its names when it was made.
+# A body between BEGIN ATOMIC and END has bound its names when it was made. Others name pg_temp last: with an empty
+# search_path PostgreSQL looks for types there first.
 OPEN_SEARCH_PATH = """
 SELECT p.name
 FROM routines AS p
-WHERE p.prosqlbody IS NULL AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=""']
+WHERE p.prosqlbody IS NULL AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
 """
 
 OTHER_OWNERS = "SELECT p.name FROM routines AS p WHERE pg_get_userbyid(p.proowner) <> 'mentorbase_owner'"
@@ -40,6 +41,7 @@ def test_every_routine_belongs_to_the_owner(catalog):
     [
         (OPEN_SEARCH_PATH, "CREATE FUNCTION auth.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
         (OPEN_SEARCH_PATH, "CREATE PROCEDURE auth.p() LANGUAGE plpgsql SET search_path = auth AS 'BEGIN END'"),
+        (OPEN_SEARCH_PATH, "CREATE PROCEDURE auth.p() LANGUAGE plpgsql SET search_path = '' AS 'BEGIN END'"),
         (OTHER_OWNERS, "ALTER FUNCTION mentoring.setting(text) OWNER TO postgres"),
     ],
 )
@@ -156,3 +158,30 @@ def test_a_breach_in_the_source_is_found(check, text):
 )
 def test_what_keeps_the_rule_in_the_source_is_not_accused(check, text):
     assert check(text) == []
+
+
+# -- In use
+
+
+TRAP = """
+CREATE FUNCTION pg_temp.trap(value pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user = 'mentorbase_owner' THEN
+        RAISE EXCEPTION 'an application runs as the owner';
+    END IF;
+    RETURN true;
+END $$;
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.trap(value));
+CREATE DOMAIN pg_temp.name AS pg_catalog.name CHECK (pg_temp.trap(value::pg_catalog.text));
+"""
+
+
+@pytest.mark.parametrize("search_path", ["pg_catalog", "pg_temp, pg_catalog"])
+def test_an_application_cannot_run_its_own_types_with_the_rights_of_the_owner(app, people, search_path):
+    app.execute(f"SET search_path = {search_path}")
+    app.execute(TRAP)
+    made = app.execute("SELECT id FROM mentoring.request(1, 2, actor_id => 2, reason => 'why')").fetchone()
+    app.execute("SELECT mentoring.transition(%s, 'active', 1, 'why')", made)
+    app.execute("SELECT mentoring.change_subscriptions(%s, false, actor_id => 2)", made)
+    app.execute("SET mentorbase.actor = '1'")
+    app.execute("UPDATE mentoring.mentor_mentee SET status = 'completed' WHERE id = %s", made)
