@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from .errors import InvalidArgument
+
+_HIGHEST_ID = 10**18
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(strict=True))
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody, and as what they act. Read by ``platform.current_actor()``.
 
     Attributes:
         kind: user (a person for themselves), admin (a person with an administrator's rights) or system (a job).
         id: the person (``auth.users.id``), below 10^18; None for the system.
+
+    Raises:
+        InvalidArgument: it names nobody.
     """
 
     kind: Literal["user", "admin", "system"]
-    id: Annotated[int, Field(ge=1, lt=10**18)] | None = None
+    id: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.id is None) != (self.kind == "system"):
-            raise ValueError("a user or an admin has an id, the system has none")
+        if self.kind == "system":
+            if self.id is None:
+                return
+        elif self.kind in {"user", "admin"} and type(self.id) is int and 1 <= self.id < _HIGHEST_ID:
+            return
+        raise InvalidArgument(
+            "actor: somebody is a user id (a whole number from 1), Actor.admin(user id) or SYSTEM",
+            detail="argument=actor",
+        )
 
     @classmethod
     def user(cls, user_id: int) -> Actor:

@@ -18,14 +18,13 @@ import psycopg
 from psycopg import AsyncConnection, Connection, IsolationLevel
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from pydantic import ValidationError
 
 from .actor import Actor
 from .auth import Auth
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, translated
 from .mentoring import Mentoring
-from .query import S, echo
+from .query import Queries, S, echo
 from .settings import Settings
 
 T = TypeVar("T")
@@ -52,23 +51,42 @@ class Services(Generic[S]):
         """Who mentors whom: schema ``mentoring``."""
         return Mentoring(self._source)
 
+    def _end(self) -> None:
+        """Detach the services from a connection that is given back."""
+        for service in vars(self).values():
+            if isinstance(service, Queries):
+                service.detach()
+
 
 class Transaction(Services[Connection[Any]]):
-    """The services inside one transaction; ``connection`` is its psycopg connection."""
+    """The services inside one transaction; ``connection`` is its psycopg connection. Ends with the block."""
 
     @property
     def connection(self) -> Connection[Any]:
         """The connection, for SQL of the application's own."""
         return self._source
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Run a block that may be refused without ending the transaction: what it did is then undone."""
+        with translated, self.connection.transaction():
+            yield
+
 
 class AsyncTransaction(Services[AsyncConnection[Any]]):
-    """The services inside one transaction; ``connection`` is its psycopg connection."""
+    """The services inside one transaction; ``connection`` is its psycopg connection. Ends with the block."""
 
     @property
     def connection(self) -> AsyncConnection[Any]:
         """The connection, for SQL of the application's own."""
         return self._source
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Run a block that may be refused without ending the transaction: what it did is then undone."""
+        with translated:
+            async with self.connection.transaction():
+                yield
 
 
 class Database(Services[ConnectionPool[Connection[Any]]]):
@@ -133,13 +151,19 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
             read_only: refuse writes.
 
         Raises:
+            InvalidArgument: *actor* names nobody.
             PoolExhausted: no connection came free within ``db_pool_timeout``.
+            ConnectionLost: the server went away; nothing was committed.
         """
         begin = _begin(actor, isolation, read_only)
         with translated, self.pool.connection() as conn, conn.transaction():
             if begin:
                 conn.execute(begin, prepare=False)
-            yield Transaction(conn)
+            tx = Transaction(conn)
+            try:
+                yield tx
+            finally:
+                tx._end()
 
     def retrying(
         self,
@@ -161,6 +185,7 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
             psycopg.errors.SerializationFailure: every attempt lost (SQLSTATE 40001).
             psycopg.errors.DeadlockDetected: every attempt lost (SQLSTATE 40P01).
         """
+        _require_attempts(attempts)
         for attempt in range(1, attempts):
             try:
                 with self.transaction(actor=actor, isolation=isolation) as tx:
@@ -245,7 +270,11 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             async with self.pool.connection() as conn, conn.transaction():
                 if begin:
                     await conn.execute(begin, prepare=False)
-                yield AsyncTransaction(conn)
+                tx = AsyncTransaction(conn)
+                try:
+                    yield tx
+                finally:
+                    tx._end()
 
     async def retrying(
         self,
@@ -256,6 +285,7 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
         isolation: IsolationLevel | None = None,
     ) -> T:
         """Run *work* in a transaction, again if it loses against another one; as `Database.retrying`."""
+        _require_attempts(attempts)
         for attempt in range(1, attempts):
             try:
                 async with self.transaction(actor=actor, isolation=isolation) as tx:
@@ -264,6 +294,11 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
                 await asyncio.sleep(_backoff(attempt))
         async with self.transaction(actor=actor, isolation=isolation) as tx:
             return await work(tx)
+
+
+def _require_attempts(attempts: int) -> None:
+    if attempts < 1:
+        raise InvalidArgument("attempts: at least 1", detail="argument=attempts")
 
 
 def _backoff(attempt: int) -> float:
@@ -278,11 +313,8 @@ def _begin(actor: Actor | int | None, isolation: IsolationLevel | None, read_onl
         parts.append(f"SET TRANSACTION ISOLATION LEVEL {isolation.name.replace('_', ' ')}")
     if read_only:
         parts.append("SET TRANSACTION READ ONLY")
-    if isinstance(actor, int):
-        try:
-            actor = Actor.user(actor)
-        except ValidationError:
-            raise InvalidArgument("actor: a user id is a whole number from 1", detail="argument=actor") from None
+    if actor is not None and not isinstance(actor, Actor):
+        actor = Actor.user(actor)
     if actor is not None:
         parts.append(f"SET LOCAL mentorbase.actor = '{actor}'")
     return "; ".join(parts).encode()  # an Actor is digits and fixed words

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final
 
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from . import resources
 
@@ -38,8 +38,12 @@ class SetupError(MentorbaseError):
         return f"{self.message}. {self.hint}" if self.hint else self.message
 
 
+class ConnectionLost(MentorbaseError):
+    """The server went away or ended the connection; what was not committed is undone. Another try may succeed."""
+
+
 class PoolExhausted(MentorbaseError):
-    """No connection of the pool came free in time."""
+    """No connection of the pool came free in time: too many are held too long, or the server cannot be reached."""
 
 
 class Refusal(MentorbaseError):
@@ -208,6 +212,9 @@ _BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
     "mentor_mentee_not_self_check": SelfMentoring,
 }
 
+_MISSING: Final = frozenset({"3F000", "42703", "42704", "42883", "42P01"})
+_LOST: Final = ("08", "57P0")
+
 _RULE = re.compile(r"^COMMENT ON (?:CONSTRAINT|INDEX) (?:\w+\.)?(\w+)(?: ON [\w.]+)? IS\s+'((?:[^']|'')*)';", re.M)
 _SHARD = re.compile(r"_\d+$")
 
@@ -223,14 +230,22 @@ def _rules() -> dict[str, str]:
     }
 
 
-def translate(error: psycopg.Error) -> Exception:
+def translate(error: psycopg.Error, *, ours: bool = False) -> Exception:
     """Return the exception to raise, from *error*, in place of a psycopg error: a `Refusal`, or *error* itself.
 
     PostgreSQL's DETAIL of a violated constraint quotes the row, so it is cut from the text of *error*; programs
     still find it in ``error.diag``.
+
+    Args:
+        error: what psycopg raised.
+        ours: the statement was a named query, so a missing object is a missing migration.
     """
+    if isinstance(error, PoolClosed):
+        return SetupError("the pool is not open", "Open it, or use it as a context manager")
     if isinstance(error, PoolTimeout):
-        return PoolExhausted("no connection came free in time: raise db_pool_max_size, or hold transactions shorter")
+        return PoolExhausted(
+            "no connection came free in time: the server cannot be reached, or too many transactions are held too long"
+        )
     state, diag = error.sqlstate or "", error.diag
     message = diag.message_primary or str(error)
     if kind := REFUSALS.get(state):
@@ -240,22 +255,30 @@ def translate(error: psycopg.Error) -> Exception:
     if state.startswith("23"):
         error.args = (message,)
         return _violation(error, state, message) or error
+    if ours and state in _MISSING:
+        return SetupError(f"the database is not what this version expects: {message}", "Run mentorbase migrate")
+    if isinstance(error, psycopg.OperationalError) and (not state or state.startswith(_LOST)):
+        return ConnectionLost("the connection to the server was lost")
     return error
 
 
 class _Translated:
     """Context in which psycopg errors leave as `translate` says; serves asynchronous code as well."""
 
+    def __init__(self, *, ours: bool) -> None:
+        self._ours = ours
+
     def __enter__(self) -> None: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, psycopg.Error) and (known := translate(error)) is not error:
+        if isinstance(error, psycopg.Error) and (known := translate(error, ours=self._ours)) is not error:
             raise known from error
 
 
-translated: Final = _Translated()
+translated: Final = _Translated(ours=False)
+translated_query: Final = _Translated(ours=True)
 
 
 def _violation(error: psycopg.Error, state: str, message: str) -> Refusal | None:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
-from .types import LAST, AfterId, Id, PageSize, Text
+from .types import LAST, WITHOUT_NUL, AfterId, Id, Money, PageSize, Text
 
 
 class RelationshipStatus(StrEnum):
@@ -41,7 +41,7 @@ LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, Relationsh
 
 MaxMentees = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Statuses = Annotated[Sequence[RelationshipStatus], AfterValidator(list)]
-Reason = Annotated[Text, Field(max_length=500)]
+Reason = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,8 @@ class Mentoring(Queries[S], service="mentoring"):
     ) -> Relationship:
         """Ask for a relationship: ``mentoring.request()``.
 
-        The answer is pending, or active at once where the other side has asked already.
+        The answer is pending; active at once where the other side has asked already, or where an administrator or
+        the system makes it.
 
         Args:
             initiated_by: the side that asks, `Party.MENTOR` or `Party.MENTEE`; None: whichever the actor is.
@@ -203,7 +204,7 @@ class Mentoring(Queries[S], service="mentoring"):
             resume_at: from when on the system may resume it; None: only on request.
 
         Raises:
-            InvalidArgument: ``resume_at`` is not in the future.
+            InvalidArgument: ``resume_at`` is not in the future, or too far in it.
             TransitionRefused: it is not active.
             NotPermitted: the actor is neither side.
             NotFound: there is no such relationship.
@@ -347,7 +348,7 @@ class Mentoring(Queries[S], service="mentoring"):
         user_id: Id,
         *,
         mentor_bio: Text | None = None,
-        mentor_rate: Decimal | None = None,
+        mentor_rate: Money | None = None,
         mentor_rate_currency: Text | None = None,
         mentor_available: bool = True,
         max_mentees: MaxMentees | None = None,

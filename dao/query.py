@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import NoneType
@@ -40,7 +40,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from pydantic.dataclasses import is_pydantic_dataclass
 
 from . import named_sql
-from .errors import InvalidArgument, NotFound, translated
+from .errors import InvalidArgument, MentorbaseError, NotFound, translated, translated_query
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,8 +76,16 @@ class Queries(Generic[S]):
             self._execute = partial(_run_async, source)
         elif isinstance(source, ConnectionPool):
             self._execute = partial(_run_in_pool, source)
-        else:
+        elif isinstance(source, AsyncConnectionPool):
             self._execute = partial(_run_in_async_pool, source)
+        else:
+            raise TypeError(
+                f"{type(self).__name__} runs on a psycopg connection or pool, not on {type(source).__name__}"
+            )
+
+    def detach(self) -> None:
+        """Refuse every further call: the connection belongs to somebody else now."""
+        self._execute = _refuse_ended
 
     def __init_subclass__(cls, *, service: str) -> None:
         super().__init_subclass__()
@@ -133,7 +141,7 @@ class Query(Generic[P, R]):
     @overload
     def __get__(self, service: Queries[SyncSource], owner: type) -> Callable[P, R]: ...
     @overload
-    def __get__(self, service: Queries[AsyncSource], owner: type) -> Callable[P, Awaitable[R]]: ...
+    def __get__(self, service: Queries[AsyncSource], owner: type) -> Callable[P, Coroutine[Any, Any, R]]: ...
     def __get__(self, service: Queries[Any] | None, owner: type) -> Any:
         return self if service is None else partial(service._execute, self)
 
@@ -153,7 +161,7 @@ class Query(Generic[P, R]):
             path = ".".join(map(str, [name, *inside]))
             raise InvalidArgument(f"{self.name}: {path}: {first['msg']}", detail=f"argument={path}") from None
 
-    def result(self, rows: Sequence[Any]) -> Any:
+    def result(self, rows: Sequence[Any], params: dict[str, Any]) -> Any:
         """Return *rows* as the declared type.
 
         Raises:
@@ -165,7 +173,8 @@ class Query(Generic[P, R]):
             return rows[0]
         if self.optional or self.nothing:
             return None
-        raise NotFound(f"{self.name}: there is no such row", hint="Look the key up first")
+        keys = ", ".join(f"{name}={value}" for name, value in params.items() if isinstance(value, int))
+        raise NotFound(f"{self.name}: there is no such row", detail=keys, hint="Look the key up first")
 
     @contextmanager
     def timed(self) -> Iterator[None]:
@@ -207,21 +216,25 @@ def _binder(signature: inspect.Signature, hints: dict[str, Any]) -> Callable[...
     return validate_call(config=_ARGUMENTS)(by_name)
 
 
+def _refuse_ended(query: Query[..., Any], /, *_args: Any, **_kwargs: Any) -> Any:
+    raise MentorbaseError(f"{query.name}: the transaction of this object has ended")
+
+
 def _run(conn: Connection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    with query.timed(), translated, conn.cursor(row_factory=query.row_factory) as cursor:
+    with query.timed(), translated_query, conn.cursor(row_factory=query.row_factory) as cursor:
         cursor.execute(query.sql.sql, params)
         rows = [] if query.nothing else cursor.fetchall()
-    return query.result(rows)
+    return query.result(rows, params)
 
 
 async def _run_async(conn: AsyncConnection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    with query.timed(), translated:
+    with query.timed(), translated_query:
         async with conn.cursor(row_factory=query.row_factory) as cursor:
             await cursor.execute(query.sql.sql, params)
             rows = [] if query.nothing else await cursor.fetchall()
-    return query.result(rows)
+    return query.result(rows, params)
 
 
 def _run_in_pool(pool: ConnectionPool[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:

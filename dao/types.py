@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -11,6 +12,7 @@ LAST: Final = 2**63 - 1
 
 Id = Annotated[int, Field(ge=1, le=LAST)]
 AfterId = Annotated[int, Field(ge=0, le=LAST)]
+Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 PageSize = Annotated[int, Field(ge=1, le=500)]
 
 
@@ -20,4 +22,5 @@ def _without_nul(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
+WITHOUT_NUL: Final = AfterValidator(_without_nul)
+Text = Annotated[str, WITHOUT_NUL]

@@ -121,6 +121,7 @@ def people(admin: psycopg.Connection) -> list[int]:
         admin.execute(
             "INSERT INTO auth.users (id, first_name) SELECT i, 'Person ' || i FROM generate_series(1, 20) AS i"
         )
+    admin.execute("SELECT setval(pg_get_serial_sequence('auth.users', 'id'), 20)")
     return list(range(1, 21))
 
 

@@ -204,5 +204,6 @@ def _document(story: school.Story, target: _Target) -> dict[str, object]:
             }
             for attempt in story.refused
         ],
-        "server": _way_in(target),
+        "server": (way_in := _way_in(target)),
+        "dsn": make_conninfo("", **{key: value for key, value in way_in.items() if key != "password"}),
     }

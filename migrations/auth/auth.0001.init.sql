@@ -31,9 +31,9 @@ CREATE TABLE auth.users (
     CONSTRAINT users_pkey PRIMARY KEY (id),
     CONSTRAINT users_telegram_id_key UNIQUE (telegram_id),
     CONSTRAINT users_telegram_id_check CHECK (telegram_id BETWEEN 1 AND 4503599627370495),
-    CONSTRAINT users_username_check CHECK (length(username) BETWEEN 1 AND 64),
-    CONSTRAINT users_first_name_check CHECK (length(first_name) BETWEEN 1 AND 64),
-    CONSTRAINT users_last_name_check CHECK (length(last_name) BETWEEN 1 AND 64),
+    CONSTRAINT users_username_check CHECK (username ~ '^[A-Za-z0-9_]{1,64}$'),
+    CONSTRAINT users_first_name_check CHECK (length(first_name) <= 64 AND first_name ~ '\S'),
+    CONSTRAINT users_last_name_check CHECK (length(last_name) <= 64 AND last_name ~ '\S'),
     CONSTRAINT users_language_code_check CHECK (language_code ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'),
     CONSTRAINT users_timezone_check CHECK (platform.is_timezone(timezone))
 );
@@ -54,9 +54,9 @@ COMMENT ON COLUMN auth.users.updated_at IS 'When the row last changed; kept by a
 COMMENT ON CONSTRAINT users_pkey ON auth.users IS 'One row a person.';
 COMMENT ON CONSTRAINT users_telegram_id_key ON auth.users IS 'A Telegram account belongs to one user only.';
 COMMENT ON CONSTRAINT users_telegram_id_check ON auth.users IS 'telegram_id is a whole number from 1 to 4503599627370495 (2^52 - 1).';
-COMMENT ON CONSTRAINT users_username_check ON auth.users IS 'username has 1 to 64 characters.';
-COMMENT ON CONSTRAINT users_first_name_check ON auth.users IS 'first_name has 1 to 64 characters.';
-COMMENT ON CONSTRAINT users_last_name_check ON auth.users IS 'last_name has 1 to 64 characters.';
+COMMENT ON CONSTRAINT users_username_check ON auth.users IS 'username has 1 to 64 Latin letters, digits and underscores.';
+COMMENT ON CONSTRAINT users_first_name_check ON auth.users IS 'first_name has 1 to 64 characters, not all of them blank.';
+COMMENT ON CONSTRAINT users_last_name_check ON auth.users IS 'last_name has 1 to 64 characters, not all of them blank.';
 COMMENT ON CONSTRAINT users_language_code_check ON auth.users IS 'language_code is a BCP 47 tag such as ru or pt-BR.';
 COMMENT ON CONSTRAINT users_timezone_check ON auth.users IS 'timezone is an IANA name that the server knows, such as UTC or Europe/Berlin.';
 

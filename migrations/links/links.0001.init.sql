@@ -16,6 +16,6 @@ REFERENCES auth.users (id) ON DELETE RESTRICT NOT VALID,
 ADD CONSTRAINT mentor_mentee_mentee_id_fkey FOREIGN KEY (mentee_id)
 REFERENCES auth.users (id) ON DELETE RESTRICT NOT VALID;
 
-COMMENT ON CONSTRAINT user_profiles_user_id_fkey ON mentoring.user_profiles IS 'A profile belongs to a user.';
-COMMENT ON CONSTRAINT mentor_mentee_mentor_id_fkey ON mentoring.mentor_mentee IS 'The mentor is a user.';
-COMMENT ON CONSTRAINT mentor_mentee_mentee_id_fkey ON mentoring.mentor_mentee IS 'The mentee is a user.';
+COMMENT ON CONSTRAINT user_profiles_user_id_fkey ON mentoring.user_profiles IS 'user_id is the id of a user.';
+COMMENT ON CONSTRAINT mentor_mentee_mentor_id_fkey ON mentoring.mentor_mentee IS 'mentor_id is the id of a user.';
+COMMENT ON CONSTRAINT mentor_mentee_mentee_id_fkey ON mentoring.mentor_mentee IS 'mentee_id is the id of a user.';

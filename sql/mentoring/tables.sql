@@ -241,13 +241,15 @@ CREATE TABLE mentoring.mentor_mentee (
     CONSTRAINT mentor_mentee_mentee_notes_check CHECK (length(mentee_notes) <= 10000),
     CONSTRAINT mentor_mentee_accepted_at_check CHECK (
         (accepted_at IS NOT NULL) = (status IN ('active', 'paused', 'completed', 'terminated'))
+        AND isfinite(accepted_at)
     ),
     CONSTRAINT mentor_mentee_paused_at_check CHECK ((paused_at IS NOT NULL) = (status = 'paused')),
     CONSTRAINT mentor_mentee_paused_by_check CHECK (
         (paused_by IS NOT NULL) = (status = 'paused') AND paused_by IN (mentor_id, mentee_id)
     ),
     CONSTRAINT mentor_mentee_resume_at_check CHECK (
-        resume_at IS NULL OR (status = 'paused' AND resume_at > paused_at)
+        resume_at IS NULL
+        OR (status = 'paused' AND resume_at > paused_at AND resume_at < '9999-01-01 00:00:00+00')
     ),
     CONSTRAINT mentor_mentee_completed_at_check CHECK (
         (completed_at IS NOT NULL) = (status = 'completed') AND completed_at = ended_at
@@ -291,7 +293,7 @@ COMMENT ON CONSTRAINT mentor_mentee_paused_at_check ON mentoring.mentor_mentee I
 COMMENT ON CONSTRAINT mentor_mentee_paused_by_check ON mentoring.mentor_mentee IS
 'paused_by is set exactly while the relationship is paused, and is one of its two people.';
 COMMENT ON CONSTRAINT mentor_mentee_resume_at_check ON mentoring.mentor_mentee IS
-'resume_at is given only while the relationship is paused, and lies after paused_at.';
+'resume_at is given only while the relationship is paused, and lies after paused_at and before the year 9999.';
 COMMENT ON CONSTRAINT mentor_mentee_completed_at_check ON mentoring.mentor_mentee IS
 'completed_at is set exactly when the relationship is completed, and equals ended_at.';
 COMMENT ON CONSTRAINT mentor_mentee_ended_at_check ON mentoring.mentor_mentee IS
@@ -436,8 +438,8 @@ BEGIN
                     PERFORM mentoring.check_due('resume', OLD.id, OLD.resume_at);
                 END IF;
             WHEN 'paused' THEN
-                IF NEW.resume_at <= now() THEN
-                    RAISE EXCEPTION 'resume_at must lie in the future' USING
+                IF NEW.resume_at <= now() OR NEW.resume_at >= '9999-01-01 00:00:00+00' THEN
+                    RAISE EXCEPTION 'resume_at must lie in the future, before the year 9999' USING
                         ERRCODE = 'MB007',
                         DETAIL = format('relationship_id=%s', OLD.id),
                         HINT = 'Give a later instant, or none to pause until somebody resumes.';
