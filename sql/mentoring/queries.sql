@@ -174,3 +174,173 @@ ON CONFLICT (user_id) DO UPDATE
 RETURNING
     user_id, mentor_bio, mentor_rate, mentor_rate_currency, mentor_available, max_mentees, learning_goals,
     preferred_learning_style, timezone, created_at, updated_at;
+
+-- name: create_subject
+-- A mentor offers a subject.
+INSERT INTO mentoring.subjects (user_id, title, description, is_active, price, price_currency)
+VALUES (:mentor_id, :title, :description, :is_active, :price, :price_currency)
+RETURNING
+    id, user_id, title, description, is_active, price, price_currency, created_at, updated_at;
+
+-- name: change_subject
+-- Replaces what a subject says.
+UPDATE mentoring.subjects
+SET
+    title = :title,
+    description = :description,
+    is_active = :is_active,
+    price = :price,
+    price_currency = :price_currency
+WHERE id = :subject_id
+RETURNING
+    id, user_id, title, description, is_active, price, price_currency, created_at, updated_at;
+
+-- name: subject
+-- One subject, by id.
+SELECT
+    id, user_id, title, description, is_active, price, price_currency, created_at, updated_at
+FROM mentoring.subjects
+WHERE id = :subject_id;
+
+-- name: subjects
+-- A mentor's subjects, newest first; after_id is the last id of the page before.
+SELECT
+    id, user_id, title, description, is_active, price, price_currency, created_at, updated_at
+FROM mentoring.subjects
+WHERE user_id = :mentor_id AND id < :after_id
+ORDER BY id DESC
+LIMIT :page_size;
+
+-- name: book
+-- A mentee books a session of a subject: pending.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.book(:subject_id, :mentee_id, :booked_date, :ends_at, :actor_id, :reason);
+
+-- name: confirm
+-- The mentor agrees to a session: pending becomes confirmed.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.change_booking(:booking_id, 'confirmed', :actor_id, :reason);
+
+-- name: cancel_booking
+-- Either side calls a session off: pending or confirmed becomes cancelled.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.change_booking(:booking_id, 'cancelled', :actor_id, :reason);
+
+-- name: complete_booking
+-- The session took place: confirmed becomes completed, once it is over.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.change_booking(:booking_id, 'completed', :actor_id, :reason);
+
+-- name: mark_no_show
+-- The mentee did not come: confirmed becomes no_show, once the session has begun.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.change_booking(:booking_id, 'no_show', :actor_id, :reason);
+
+-- name: booking
+-- One booking, by id.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.subject_schedule
+WHERE id = :booking_id;
+
+-- name: mentor_bookings
+-- A mentor's sessions from one instant on and before another, in order. The next page begins at the last one's booked_date, after its id.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.subject_schedule
+WHERE mentor_id = :mentor_id AND (booked_date, id) > (:from_date, :after_id) AND booked_date < :until
+ORDER BY booked_date, id
+LIMIT :page_size;
+
+-- name: mentee_bookings
+-- A mentee's sessions from one instant on and before another, in order. The next page begins at the last one's booked_date, after its id.
+SELECT
+    id, subject_id, mentor_id, user_id, relationship_id, status, booked_date, ends_at, cancelled_by, cancelled_at,
+    created_at, updated_at
+FROM mentoring.subject_schedule
+WHERE user_id = :mentee_id AND (booked_date, id) > (:from_date, :after_id) AND booked_date < :until
+ORDER BY booked_date, id
+LIMIT :page_size;
+
+-- name: booking_history
+-- The steps of one booking, oldest first; after_id is the last id of the page before.
+SELECT
+    id, booking_id, mentor_id, user_id, from_status, to_status, actor_kind, actor_id, reason, occurred_at
+FROM mentoring.subject_schedule_history
+WHERE booking_id = :booking_id AND id > :after_id
+ORDER BY id
+LIMIT :page_size;
+
+-- name: statistics
+-- The sessions of one relationship, counted.
+SELECT
+    relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
+    pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
+    first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
+FROM mentoring.mentor_mentee_statistics
+WHERE relationship_id = :relationship_id;
+
+-- name: mentor_statistics
+-- The sessions of each of a mentor's relationships, newest first; after_id is the last id of the page before.
+SELECT
+    relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
+    pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
+    first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
+FROM mentoring.mentor_mentee_statistics
+WHERE mentor_id = :mentor_id AND relationship_id < :after_id
+ORDER BY relationship_id DESC
+LIMIT :page_size;
+
+-- name: mentee_statistics
+-- The sessions of each of a mentee's relationships, newest first; after_id is the last id of the page before.
+SELECT
+    relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
+    pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
+    first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
+FROM mentoring.mentor_mentee_statistics
+WHERE mentee_id = :mentee_id AND relationship_id < :after_id
+ORDER BY relationship_id DESC
+LIMIT :page_size;
+
+-- name: get_session_statistics
+-- The sessions of one relationship, counted, with the list of those to come.
+SELECT
+    s.relationship_id, s.total_bookings, s.completed_sessions, s.confirmed_sessions, s.pending_sessions,
+    s.cancelled_sessions, s.last_session_date,
+    coalesce(
+        (
+            SELECT
+                jsonb_agg(
+                    jsonb_build_object(
+                        'booking_id', b.id, 'subject_id', b.subject_id, 'status', b.status,
+                        'booked_date', b.booked_date, 'ends_at', b.ends_at
+                    ) ORDER BY b.booked_date, b.id
+                )
+            FROM mentoring.subject_schedule AS b
+            WHERE
+                b.relationship_id = s.relationship_id
+                AND b.status IN ('pending', 'confirmed') AND b.booked_date > now()
+        ),
+        '[]'
+    ) AS upcoming_sessions
+FROM mentoring.mentor_mentee_statistics AS s
+WHERE s.relationship_id = :relationship_id;
+
+-- name: mentor_load
+-- How full a mentor is.
+SELECT
+    mentor_id, mentor_available, capacity, used, free, waiting
+FROM mentoring.v_mentor_load
+WHERE mentor_id = :mentor_id;

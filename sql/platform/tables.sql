@@ -50,4 +50,5 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB101', 'capacity_reached', 'The mentor has no free place.'),
 ('MB102', 'mentor_unavailable', 'The mentor takes no new requests.'),
 ('MB103', 'cooling_down', 'A request of this pair was rejected a short time ago.'),
-('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.');
+('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.'),
+('MB107', 'subject_inactive', 'The subject cannot be booked any more.');

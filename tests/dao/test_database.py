@@ -393,6 +393,12 @@ class TestTransactionObjects:
         with pytest.raises(MentorbaseError, match=r"the transaction of this object has ended"):
             mentoring.profile(1)
 
+    def test_after_the_block_a_service_that_was_never_used_runs_nothing(self, db: Database) -> None:
+        with db.transaction(actor=SYSTEM) as tx:
+            pass
+        with pytest.raises(MentorbaseError, match=r"the transaction of this object has ended"):
+            tx.auth.create_user(first_name="Late")
+
     def test_async_after_the_block_it_runs_nothing(self, dsn: str) -> None:
         async def work() -> None:
             async with async_database(dsn, SMALL) as db:

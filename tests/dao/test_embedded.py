@@ -143,7 +143,7 @@ def as_user(uid: int, act: Callable[[], object]) -> str:
 def fake_binaries(place: Path, monkeypatch: pytest.MonkeyPatch, **scripts: str) -> None:
     folder = place / "bin"
     folder.mkdir()
-    defaults = {"pg_ctl": "", "initdb": "", "postgres": 'echo "postgres (PostgreSQL) 15.1"'}
+    defaults = {"initdb": "", "postgres": 'echo "postgres (PostgreSQL) 15.1"'}
     for tool, script in (defaults | scripts).items():
         (folder / tool).write_text(f"#!/bin/sh\n{script}\n")
         (folder / tool).chmod(0o755)
@@ -385,7 +385,7 @@ def test_the_newest_installed_version_comes_before_the_path(place: Path, monkeyp
 
 def test_a_configured_folder_without_programs_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MENTORBASE_PG_BIN", str(place))
-    with pytest.raises(SetupError, match=f"MENTORBASE_PG_BIN={place} has no initdb or pg_ctl or postgres"):
+    with pytest.raises(SetupError, match=f"MENTORBASE_PG_BIN={place} has no initdb or postgres"):
         find_binaries()
 
 

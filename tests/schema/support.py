@@ -77,6 +77,14 @@ def fill(conn: psycopg.Connection) -> None:
         )
         for mentee_id, steps in enumerate(LIVES.values(), start=2):
             _live(conn, mentee_id, steps)
+        conn.execute("INSERT INTO mentoring.subjects (id, user_id, title) VALUES (1, 1, 'Algebra')")
+        conn.execute(
+            """
+            INSERT INTO mentoring.subject_schedule (subject_id, user_id, status, booked_date, ends_at)
+            SELECT 1, 2 + i, status, now() - interval '1 day', now() - interval '23 hours'
+            FROM unnest(enum_range(NULL::mentoring.booking_status)) WITH ORDINALITY AS s (status, i)
+            """
+        )
 
 
 def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]) -> None:

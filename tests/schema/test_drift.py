@@ -21,7 +21,7 @@ def test_sql_and_migrations_build_the_same_database(described, empty):
     apply(as_deploy(empty))
 
     with psycopg.connect(empty) as conn:
-        assert differences(described, describe(conn)) == []
+        assert differences(describe(conn), described) == [], "the migrations, compared with sql/"
 
 
 def test_a_description_is_not_empty_of_any_kind(described):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from schema.support import found
 
+# The first column is enough where it is a key of the table referred to: the others follow from it.
 FOREIGN_KEYS_WITHOUT_INDEX = """
 SELECT r.name || ': ' || k.conname
 FROM pg_constraint AS k
@@ -13,7 +14,15 @@ WHERE k.contype = 'f' AND k.conparentid = 0
     AND NOT EXISTS (
         SELECT FROM pg_index AS x
         WHERE x.indrelid = r.oid AND x.indisvalid AND x.indpred IS NULL
-            AND (x.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
+            AND (
+                (x.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
+                OR x.indkey[0] = k.conkey[1]
+                AND EXISTS (
+                    SELECT FROM pg_index AS key
+                    WHERE key.indrelid = k.confrelid AND key.indisunique AND key.indpred IS NULL
+                        AND key.indnkeyatts = 1 AND key.indkey[0] = k.confkey[1]
+                )
+            )
     )
 """
 

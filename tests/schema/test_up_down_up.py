@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import psycopg
 import pytest
-from mentorbase.catalog import describe, differences
+from mentorbase.catalog import REFERENCE_TABLES, describe, differences
 from mentorbase.migrate import migrate, rollback, status
+from mentorbase.resources import folder
 from schema.support import LIVES, SERVICES, as_deploy, fill, found
 
 OUR_TABLES = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
@@ -22,8 +25,21 @@ def filled(empty):
 
 def rows(conn):
     return {
-        table: conn.execute(f"SELECT to_jsonb(t)::text FROM {table} AS t ORDER BY 1").fetchall()
+        table: [row for (row,) in conn.execute(f"SELECT to_jsonb(t) AS row FROM {table} AS t ORDER BY 1")]
         for table in found(conn, OUR_TABLES)
+    }
+
+
+def people(found_rows):
+    """The rows that people wrote: those of reference tables come and go with migrations."""
+    return {table: its_rows for table, its_rows in found_rows.items() if table not in REFERENCE_TABLES}
+
+
+def only_columns_of(kept, before):
+    """The rows from before, with the columns that are still there; for the tables that are still there."""
+    return {
+        table: [{column: row[column] for column in now} for now, row in zip(its_rows, before[table], strict=True)]
+        for table, its_rows in kept.items()
     }
 
 
@@ -79,17 +95,38 @@ def test_all_down_leaves_nothing_and_up_again_gives_the_same_database(filled):
 
 def test_from_each_migration_back_and_up_again_gives_the_same_database(filled):
     dsn = as_deploy(filled.info.dsn)
-    before, rows_before = describe(filled), rows(filled)
+    before, rows_before = describe(filled), people(rows(filled))
     newest_first = [migration.id for migration in reversed(status(dsn))]
 
     for count, oldest in enumerate(newest_first, start=1):
         assert rollback(dsn, count) == newest_first[:count]
-        kept = rows(filled)
+        kept = people(rows(filled))
         assert migrate(dsn) == newest_first[:count][::-1]
 
         assert differences(before, describe(filled)) == [], oldest
-        assert kept == {table: rows_before[table] for table in kept}, oldest
-        rows_before = rows(filled)
+        assert kept == only_columns_of(kept, rows_before), oldest
+        rows_before = people(rows(filled))
+
+
+def test_each_rollback_restores_what_was_before_its_migration(empty, tmp_path):
+    """A key that was checked stays checked: to forget that is not worth a rollback."""
+    dsn, shipped = as_deploy(empty), folder("migrations")
+    order = [migration.id for migration in status(dsn)]
+    was = []
+    with psycopg.connect(empty, autocommit=True) as conn:
+        for service in {migration.split(".")[0] for migration in order}:
+            (tmp_path / service).mkdir()
+        for migration in order:
+            was.append(describe(conn))
+            for file in shipped.glob(f"*/{migration}.*sql"):
+                shutil.copy(file, tmp_path / file.parent.name)
+            assert migrate(dsn, source=tmp_path) == [migration]
+        for migration, before in zip(reversed(order), reversed(was), strict=True):
+            assert rollback(dsn, 1, source=tmp_path) == [migration]
+            wrong = [line for line in differences(before, describe(conn)) if "NOT VALID" not in line]
+            assert wrong == [], f"after the rollback of {migration}"
+            for file in tmp_path.glob(f"*/{migration}.*sql"):
+                file.unlink()
 
 
 @pytest.mark.parametrize("service", SERVICES)
