@@ -17,7 +17,7 @@ from ..connection import parse_dsn
 from ..database import Database
 from ..embedded import Server, server
 from ..errors import SetupError
-from ..mentoring import Relationship, RelationshipStatus
+from ..mentoring import RelationshipStatus
 from ..settings import Settings
 from . import school
 from .console import Dsn, Json, migration_bar, out, print_json, progress
@@ -121,15 +121,18 @@ def _show(story: school.Story) -> None:
         )
 
     board = Table(title=f"{mentor}'s board: 2 places, newest first", title_justify="left")
-    for column in ("mentee", "status", "asked by", "accepted (UTC)", "hears of"):
+    for column in ("mentee", "status", "asked by", "sessions", "to come", "cancelled", "next (UTC)"):
         board.add_column(column)
     for link in story.board:
+        sessions = story.statistics[link.id]
         board.add_row(
             story.names[link.mentee_id],
             _status(link.status),
             link.initiated_by,
-            f"{link.accepted_at:%Y-%m-%d %H:%M}" if link.accepted_at else "",
-            _subscriptions(link),
+            str(sessions.total_bookings),
+            str(sessions.upcoming_sessions),
+            str(sessions.cancelled_sessions),
+            f"{sessions.next_session_date:%Y-%m-%d %H:%M}" if sessions.next_session_date else "",
         )
 
     refused = Table(title="What was refused, by the database itself", title_justify="left", show_lines=True)
@@ -150,15 +153,6 @@ def _show(story: school.Story) -> None:
 
 def _status(status: RelationshipStatus | None) -> str:
     return f"[{_COLOURS.get(status, 'red')}]{status}[/]" if status else ""
-
-
-def _subscriptions(link: Relationship) -> str:
-    wanted = {
-        "quizzes": link.subscribe_to_quizzes,
-        "courses": link.subscribe_to_courses,
-        "subjects": link.subscribe_to_subjects,
-    }
-    return ", ".join(name for name, subscribed in wanted.items() if subscribed)
 
 
 def _way_in(target: _Target) -> dict[str, str | int | None]:
@@ -193,7 +187,7 @@ def _show_way_in(target: _Target, *, waits: bool) -> None:
 def _document(story: school.Story, target: _Target) -> dict[str, object]:
     return {
         "history": [asdict(step) for step in story.history],
-        "board": [asdict(link) for link in story.board],
+        "board": [asdict(link) | {"statistics": asdict(story.statistics[link.id])} for link in story.board],
         "refused": [
             {
                 "tried": attempt.tried,

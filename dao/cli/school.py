@@ -13,7 +13,7 @@ from ..actor import SYSTEM, Actor
 from ..auth import User, UserRole
 from ..database import Database, Transaction
 from ..errors import Refusal
-from ..mentoring import LIVE, Relationship, RelationshipStatus, Step
+from ..mentoring import LIVE, Relationship, RelationshipStatus, Statistics, Step
 
 _SEED = 20260301
 _FIRST = "Farid Galina Hugo Irina Jonas Karina Leo Maria Nikita Olga Pavel Rosa Sergei Tamara Ulla Viktor"
@@ -49,6 +49,7 @@ class Story:
     names: dict[int, str]
     history: list[Step] = field(default_factory=list)
     board: list[Relationship] = field(default_factory=list)
+    statistics: dict[int, Statistics] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
 
 
@@ -162,6 +163,28 @@ def play(db: Database) -> Story:
     refuse("Anna resumes what Boris paused", lambda: mentoring.resume(link.id, actor_id=anna.id))
     mentoring.resume(link.id, actor_id=boris.id, reason="Back early")
 
+    # They work: sessions are booked, agreed to, called off.
+    with db.transaction(actor=anna.id) as tx:
+        algebra = tx.mentoring.create_subject(anna.id, title="Algebra", price=Decimal(25), price_currency="EUR")
+    monday = (datetime.now(UTC) + timedelta(days=3)).replace(hour=15, minute=0, second=0, microsecond=0)
+    for learner, weeks in ((boris, 3), (clara, 2)):
+        for week in range(weeks):
+            begins = monday + timedelta(weeks=week, hours=2 * (learner is clara))
+            booking = mentoring.book(
+                algebra.id,
+                learner.id,
+                booked_date=begins,
+                ends_at=begins + timedelta(minutes=90),
+                actor_id=learner.id,
+            )
+            if week < 2:
+                mentoring.confirm(booking.id, actor_id=anna.id)
+    mentoring.cancel_booking(booking.id, actor_id=clara.id, reason="A concert that evening")
+    first = mentoring.mentor_bookings(anna.id, page_size=1)[0]
+    refuse(
+        "Anna completes a session before it took place", lambda: mentoring.complete_booking(first.id, actor_id=anna.id)
+    )
+
     # Somebody edits by hand what the life cycle does not have.
     refuse("UPDATE ... SET status = 'pending', typed by hand", lambda: _type_by_hand(db, anna.id, link.id))
 
@@ -176,6 +199,7 @@ def play(db: Database) -> Story:
 
     story.history = mentoring.history(link.id)
     story.board = mentoring.mentees(anna.id, statuses=[*LIVE, RelationshipStatus.COMPLETED])
+    story.statistics = {row.relationship_id: row for row in mentoring.mentor_statistics(anna.id)}
     return story
 
 

@@ -97,7 +97,15 @@ def test_demo_as_json_is_one_document(tmp_path: Path) -> None:
     done = mentorbase("demo", "--scale", "tiny", "--json", cwd=tmp_path)
     shown = json.loads(done.stdout)
     assert [step["to_status"] for step in shown["history"]] == ["pending", "active", "paused", "active", "completed"]
-    assert [attempt["sqlstate"] for attempt in shown["refused"]] == ["MB002", "MB101", "MB002", "MB003", "MB103"]
+    assert [attempt["sqlstate"] for attempt in shown["refused"]] == [
+        "MB002",
+        "MB101",
+        "MB002",
+        "MB003",
+        "MB003",
+        "MB103",
+    ]
+    assert [link["statistics"]["total_bookings"] for link in shown["board"]] == [0, 2, 3]
     assert done.stderr == ""
 
 
