@@ -14,6 +14,7 @@ from .database import AsyncDatabase, AsyncTransaction, Database, Transaction
 from .errors import (
     ActorRequired,
     AlreadyExists,
+    Blocked,
     CapacityReached,
     ConnectionLost,
     ConstraintViolation,
@@ -34,10 +35,12 @@ from .errors import (
     SetupError,
     StaleVersion,
     SubjectInactive,
+    TooManyRequests,
     TransitionRefused,
 )
 from .mentoring import (
     LIVE,
+    Block,
     Booking,
     BookingStatus,
     BookingStep,
@@ -65,6 +68,8 @@ __all__ = [
     "AsyncDatabase",
     "AsyncTransaction",
     "Auth",
+    "Block",
+    "Blocked",
     "Booking",
     "BookingStatus",
     "BookingStep",
@@ -100,6 +105,7 @@ __all__ = [
     "Step",
     "Subject",
     "SubjectInactive",
+    "TooManyRequests",
     "Transaction",
     "TransitionRefused",
     "User",

@@ -157,6 +157,18 @@ class RelationshipExists(Refusal):
     sqlstate = "MB104"
 
 
+class Blocked(Refusal):
+    """One of the two people has blocked the other."""
+
+    sqlstate = "MB105"
+
+
+class TooManyRequests(Refusal):
+    """The mentee has as many requests open as they may."""
+
+    sqlstate = "MB106"
+
+
 class SubjectInactive(Refusal):
     """The subject cannot be booked any more."""
 

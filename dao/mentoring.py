@@ -50,6 +50,7 @@ class BookingStatus(StrEnum):
 LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
 """The statuses of which a pair has at most one relationship."""
 
+Batch = Annotated[int, Field(ge=1, le=100_000)]
 MaxMentees = Annotated[int, Field(ge=0, le=2**31 - 1)]
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Before every session that can be booked."""
@@ -127,6 +128,15 @@ class Profile:
     timezone: str
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One person who blocks another (``mentoring.blocks``). Times are UTC instants."""
+
+    blocker_id: int
+    blocked_id: int
+    created_at: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +313,8 @@ class Mentoring(Queries[S], service="mentoring"):
             RelationshipExists: the pair has a live relationship.
             MentorUnavailable: the mentor takes no new requests.
             CoolingDown: the other side rejected a request a short time ago.
+            Blocked: one of the two has blocked the other.
+            TooManyRequests: the mentee waits for too many answers already.
             CapacityReached: it would become active, and the mentor has no free place.
             SelfMentoring: mentor and mentee are the same person.
             ReferenceViolation: one of them is no user.
@@ -781,4 +793,51 @@ class Mentoring(Queries[S], service="mentoring"):
     @query
     def mentor_load(self, mentor_id: Id) -> MentorLoad | None:
         """Return how full a mentor is (``mentoring.v_mentor_load``), or None for somebody without a profile."""
+        ...
+
+    @query
+    def block(self, blocker_id: Id, blocked_id: Id, *, actor_id: Id | None = None) -> Block:
+        """Block a person, as the blocker or an administrator: ``mentoring.block()``.
+
+        What is live between the two ends, and neither can ask the other. A block that exists already stays.
+
+        Raises:
+            NotPermitted: the actor is not the blocker.
+            InvalidValue: nobody blocks themselves.
+            ReferenceViolation: one of them is no user.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def unblock(self, blocker_id: Id, blocked_id: Id, *, actor_id: Id | None = None) -> bool:
+        """Lift a block, as the blocker or an administrator; say whether there was one. ``mentoring.unblock()``.
+
+        What the block ended stays ended.
+
+        Raises:
+            NotPermitted: the actor is not the blocker.
+            ActorRequired: nobody is named who acts, and there is such a block.
+        """
+        ...
+
+    @query
+    def blocks(self, blocker_id: Id, *, after_id: AfterId = 0, page_size: PageSize = 50) -> list[Block]:
+        """Return one page of whom a person blocks, from ``mentoring.blocks``, by id. For that person's eyes only.
+
+        Args:
+            after_id: the last ``blocked_id`` of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def expire_requests(self, *, at_most: Batch = 1000) -> int:
+        """Let old unanswered requests expire, as the system; return how many. ``mentoring.expire_requests()``.
+
+        For a job: call it again while it returns ``at_most``. How old is the setting ``request_expiry``.
+
+        Args:
+            at_most: requests at most, 1 to 100000.
+        """
         ...

@@ -24,3 +24,12 @@ REFERENCES auth.users (id) ON DELETE RESTRICT;
 
 COMMENT ON CONSTRAINT subjects_user_id_fkey ON mentoring.subjects IS 'user_id is the id of a user.';
 COMMENT ON CONSTRAINT subject_schedule_user_id_fkey ON mentoring.subject_schedule IS 'user_id is the id of a user.';
+
+ALTER TABLE mentoring.blocks
+ADD CONSTRAINT blocks_blocker_id_fkey FOREIGN KEY (blocker_id)
+REFERENCES auth.users (id) ON DELETE CASCADE,
+ADD CONSTRAINT blocks_blocked_id_fkey FOREIGN KEY (blocked_id)
+REFERENCES auth.users (id) ON DELETE CASCADE;
+
+COMMENT ON CONSTRAINT blocks_blocker_id_fkey ON mentoring.blocks IS 'blocker_id is the id of a user.';
+COMMENT ON CONSTRAINT blocks_blocked_id_fkey ON mentoring.blocks IS 'blocked_id is the id of a user.';

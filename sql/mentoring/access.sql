@@ -51,3 +51,10 @@ GRANT UPDATE (status) ON mentoring.subject_schedule TO mentoring_app;
 
 GRANT USAGE ON TYPE mentoring.booking_status TO mentorbase_reader;
 GRANT SELECT ON mentoring.v_mentor_board, mentoring.v_mentor_load TO mentorbase_reader;
+
+GRANT EXECUTE ON FUNCTION
+mentoring.block(bigint, bigint, bigint),
+mentoring.unblock(bigint, bigint, bigint),
+mentoring.expire_requests(bigint)
+TO mentoring_app;
+GRANT SELECT, INSERT (blocker_id, blocked_id), DELETE ON mentoring.blocks TO mentoring_app;

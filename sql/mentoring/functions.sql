@@ -197,15 +197,27 @@ COMMENT ON FUNCTION mentoring.take_place(bigint) IS
 CREATE FUNCTION mentoring.check_may_ask(for_mentor_id bigint, for_mentee_id bigint, asker_id bigint)
 RETURNS void
 LANGUAGE plpgsql
-STABLE
-PARALLEL SAFE
+VOLATILE -- counts what was committed while it waited
+PARALLEL UNSAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    asked          bigint;
+    allowed        bigint;
     last_rejection record;
     asks_again_at  timestamptz;
 BEGIN
+    IF EXISTS (
+        SELECT FROM mentoring.blocks AS b
+        WHERE (b.blocker_id, b.blocked_id) IN ((for_mentor_id, for_mentee_id), (for_mentee_id, for_mentor_id))
+    ) THEN
+        RAISE EXCEPTION 'no request is possible between these two people' USING
+            ERRCODE = 'MB105',
+            DETAIL = format('mentor_id=%s, mentee_id=%s', for_mentor_id, for_mentee_id),
+            HINT = 'Ask somebody else.';
+    END IF;
+
     IF EXISTS (
         SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id AND NOT p.mentor_available
     ) THEN
@@ -213,6 +225,20 @@ BEGIN
             ERRCODE = 'MB102',
             DETAIL = format('mentor_id=%s', for_mentor_id),
             HINT = 'Ask another mentor, or have this one set mentor_available.';
+    END IF;
+
+    IF asker_id = for_mentee_id THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended(format('mentoring.asker:%s', asker_id), 0));
+        allowed := mentoring.setting('open_requests');
+        SELECT count(*) INTO asked
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.mentee_id = for_mentee_id AND m.status = 'pending' AND m.initiated_by = 'mentee';
+        IF asked >= allowed THEN
+            RAISE EXCEPTION 'a mentee waits for the answer to % requests at most', allowed USING
+                ERRCODE = 'MB106',
+                DETAIL = format('mentee_id=%s, open_requests=%s, allowed=%s', for_mentee_id, asked, allowed),
+                HINT = 'Wait for an answer, or cancel one of them.';
+        END IF;
     END IF;
 
     SELECT m.ended_at, m.ended_by INTO last_rejection
@@ -238,7 +264,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.check_may_ask(bigint, bigint, bigint) IS
-'Refuses a new request of this mentor and this mentee by the third: the mentor takes none (MB102), or the other side rejected one within the setting request_cooldown (MB103).';
+'Refuses a new request of this mentor and this mentee by the third: one of the two blocks the other (MB105), the mentor takes none (MB102), the mentee waits for too many answers already (setting open_requests, MB106), or the other side rejected one within the setting request_cooldown (MB103).';
 
 CREATE FUNCTION mentoring.check_may_subscribe(
     relationship_id bigint,
@@ -483,7 +509,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.request(bigint, bigint, mentoring.party, bigint, text) IS
-'Asks for a relationship and returns it, without the notes: pending; active at once where the other side has asked already, or where an administrator or the system makes it. initiated_by: the side that asks (NULL: whatever the actor is). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB101 to MB104, mentor_mentee_not_self_check.';
+'Asks for a relationship and returns it, without the notes: pending; active at once where the other side has asked already, or where an administrator or the system makes it. initiated_by: the side that asks (NULL: whatever the actor is). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB101 to MB106, mentor_mentee_not_self_check.';
 
 CREATE FUNCTION mentoring.change_subscriptions(
     relationship_id bigint,
@@ -796,3 +822,101 @@ $$;
 
 COMMENT ON FUNCTION mentoring.change_booking(bigint, mentoring.booking_status, bigint, text) IS
 'Takes one step of a booking''s life and returns the booking. actor_id: who acts (NULL: the transaction''s actor). reason: kept in the history. Refusals: MB001 to MB004.';
+
+CREATE FUNCTION mentoring.block(blocker_id bigint, blocked_id bigint, actor_id bigint DEFAULT NULL)
+RETURNS mentoring.blocks
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column -- parameters are written block.x
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    made         mentoring.blocks;
+BEGIN
+    IF block.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', block.actor_id);
+    END IF;
+    INSERT INTO mentoring.blocks AS b (blocker_id, blocked_id)
+    VALUES (block.blocker_id, block.blocked_id)
+    ON CONFLICT (blocker_id, blocked_id) DO NOTHING
+    RETURNING b.* INTO made;
+    IF NOT FOUND THEN
+        SELECT b.* INTO made
+        FROM mentoring.blocks AS b
+        WHERE b.blocker_id = block.blocker_id AND b.blocked_id = block.blocked_id;
+    END IF;
+    IF block.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN made;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.block(bigint, bigint, bigint) IS
+'Blocks a person for another and returns the block; one that exists already stays. actor_id: who acts (NULL: the transaction''s actor). Ends what is live between the two. Refusals: MB001, MB002, blocks_not_self_check.';
+
+CREATE FUNCTION mentoring.unblock(blocker_id bigint, blocked_id bigint, actor_id bigint DEFAULT NULL)
+RETURNS boolean
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    lifted       boolean;
+BEGIN
+    IF unblock.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', unblock.actor_id);
+    END IF;
+    DELETE FROM mentoring.blocks AS b
+    WHERE b.blocker_id = unblock.blocker_id AND b.blocked_id = unblock.blocked_id;
+    lifted := FOUND;
+    IF unblock.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN lifted;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.unblock(bigint, bigint, bigint) IS
+'Lifts a block and returns whether there was one. What it ended stays ended. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002.';
+
+CREATE FUNCTION mentoring.expire_requests(at_most bigint DEFAULT 1000)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- a job may expire requests without the rights of an application
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    expired      bigint;
+BEGIN
+    SET LOCAL mentorbase.actor = 'system';
+    WITH old AS (
+        SELECT m.id
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status = 'pending'
+            AND m.created_at <= now() - make_interval(days => mentoring.setting('request_expiry')::integer)
+        ORDER BY m.created_at, m.id
+        LIMIT at_most
+        FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE mentoring.mentor_mentee AS m
+    SET status = 'expired'
+    FROM old
+    WHERE m.id = old.id;
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    RETURN expired;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.expire_requests(bigint) IS
+'Lets the oldest unanswered requests expire, as the system: those older than the setting request_expiry, at most so many. Returns how many; call it again while it returns that many. Requests that somebody answers at this moment are left alone.';

@@ -344,3 +344,26 @@ SELECT
     mentor_id, mentor_available, capacity, used, free, waiting
 FROM mentoring.v_mentor_load
 WHERE mentor_id = :mentor_id;
+
+-- name: block
+-- One person blocks another: what is live between them ends, and neither can ask.
+SELECT
+    blocker_id, blocked_id, created_at
+FROM mentoring.block(:blocker_id, :blocked_id, :actor_id);
+
+-- name: unblock
+-- Lifts a block; whether there was one.
+SELECT mentoring.unblock(:blocker_id, :blocked_id, :actor_id);
+
+-- name: blocks
+-- Whom a person blocks, by id; after_id is the last blocked_id of the page before.
+SELECT
+    blocker_id, blocked_id, created_at
+FROM mentoring.blocks
+WHERE blocker_id = :blocker_id AND blocked_id > :after_id
+ORDER BY blocked_id
+LIMIT :page_size;
+
+-- name: expire_requests
+-- The system lets old unanswered requests expire; how many.
+SELECT mentoring.expire_requests(:at_most);

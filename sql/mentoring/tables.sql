@@ -38,20 +38,20 @@ CREATE TABLE mentoring.settings (
 
     CONSTRAINT settings_pkey PRIMARY KEY (name),
     CONSTRAINT settings_value_check CHECK (value BETWEEN 0 AND 36500),
-    CONSTRAINT settings_unit_check CHECK (unit = 'days')
+    CONSTRAINT settings_unit_check CHECK (unit IN ('days', 'requests'))
 );
 
 COMMENT ON TABLE mentoring.settings IS
 'Limits of this service, one a row. The owner changes values; names are fixed, because functions read them.';
 COMMENT ON COLUMN mentoring.settings.name IS 'The limit.';
 COMMENT ON COLUMN mentoring.settings.value IS 'Its value, counted in unit.';
-COMMENT ON COLUMN mentoring.settings.unit IS 'What the value counts: days.';
+COMMENT ON COLUMN mentoring.settings.unit IS 'What the value counts: days or requests.';
 COMMENT ON COLUMN mentoring.settings.meaning IS 'What it limits.';
 COMMENT ON COLUMN mentoring.settings.created_at IS 'When the row was made.';
 COMMENT ON COLUMN mentoring.settings.updated_at IS 'When the row last changed; kept by a trigger.';
 COMMENT ON CONSTRAINT settings_pkey ON mentoring.settings IS 'One row a limit.';
 COMMENT ON CONSTRAINT settings_value_check ON mentoring.settings IS 'A limit''s value is 0 to 36500.';
-COMMENT ON CONSTRAINT settings_unit_check ON mentoring.settings IS 'A limit counts days, as the functions read it.';
+COMMENT ON CONSTRAINT settings_unit_check ON mentoring.settings IS 'A limit counts days or requests, as the functions read it.';
 
 CREATE TRIGGER settings_set_updated_at
 BEFORE UPDATE ON mentoring.settings
@@ -59,7 +59,8 @@ FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
 
 INSERT INTO mentoring.settings (name, value, unit, meaning) VALUES
 ('request_cooldown', 30, 'days', 'After a rejection, how long the other side may not ask again; the rejecter may at any time.'),
-('request_expiry', 14, 'days', 'How old an unanswered request must be before the system may let it expire.');
+('request_expiry', 14, 'days', 'How old an unanswered request must be before the system may let it expire.'),
+('open_requests', 5, 'requests', 'How many requests of their own a mentee may have waiting for an answer.');
 
 -- A person as a mentor and as a learner. The row that is locked while a place of the mentor is taken.
 CREATE TABLE mentoring.user_profiles (
@@ -1054,3 +1055,86 @@ CREATE INDEX subject_schedule_history_booking_id_idx ON mentoring.subject_schedu
 CREATE TRIGGER subject_schedule_history_refuse_change
 BEFORE UPDATE OR DELETE OR TRUNCATE ON mentoring.subject_schedule_history
 FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- Who wants nothing to do with whom.
+CREATE TABLE mentoring.blocks (
+    blocker_id bigint      NOT NULL,
+    blocked_id bigint      NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT blocks_pkey PRIMARY KEY (blocker_id, blocked_id),
+    CONSTRAINT blocks_not_self_check CHECK (blocker_id <> blocked_id)
+);
+
+COMMENT ON TABLE mentoring.blocks IS
+'Who has blocked whom, one row a pair and direction. Between the two no request is possible, in either direction; a live relationship ends when the block is made. Seen by nobody but the blocker.';
+COMMENT ON COLUMN mentoring.blocks.blocker_id IS 'Who blocks (auth.users.id).';
+COMMENT ON COLUMN mentoring.blocks.blocked_id IS 'Who is blocked (auth.users.id).';
+COMMENT ON COLUMN mentoring.blocks.created_at IS 'Since when.';
+COMMENT ON CONSTRAINT blocks_pkey ON mentoring.blocks IS 'Nobody blocks the same person twice.';
+COMMENT ON CONSTRAINT blocks_not_self_check ON mentoring.blocks IS 'Nobody blocks themselves.';
+
+-- Who blocked a person: the other direction of a request.
+CREATE INDEX blocks_blocked_id_idx ON mentoring.blocks (blocked_id, blocker_id);
+
+CREATE FUNCTION mentoring.guard_blocks()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- ends relationships with the rights of the life cycle
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor   platform.actor := platform.current_actor('mentoring_app');
+    blocker bigint := CASE WHEN TG_OP = 'DELETE' THEN OLD.blocker_id ELSE NEW.blocker_id END;
+    live    mentoring.mentor_mentee;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        RAISE EXCEPTION 'a block is made or lifted, not changed' USING
+            ERRCODE = 'MB006',
+            DETAIL = format('blocker_id=%s', OLD.blocker_id),
+            HINT = 'Delete it, and insert another.';
+    END IF;
+    IF NOT (actor.kind = 'admin' OR (actor.kind = 'user' AND actor.id = blocker)) THEN
+        RAISE EXCEPTION 'a block is its blocker''s own decision' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('blocker_id=%s', blocker),
+            HINT = 'Act as that person or as an administrator.';
+    END IF;
+    IF TG_OP = 'DELETE' OR NEW.blocker_id = NEW.blocked_id THEN
+        RETURN coalesce(NEW, OLD); -- blocks_not_self_check refuses the latter
+    END IF;
+
+    PERFORM mentoring.lock_pair(NEW.blocker_id, NEW.blocked_id);
+    FOR live IN
+        SELECT m.*
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status IN ('pending', 'active', 'paused')
+            AND (m.mentor_id, m.mentee_id) IN ((NEW.blocker_id, NEW.blocked_id), (NEW.blocked_id, NEW.blocker_id))
+        ORDER BY m.id
+        FOR NO KEY UPDATE
+    LOOP
+        PERFORM mentoring.transition(
+            live.id,
+            CASE
+                WHEN live.status <> 'pending' THEN 'terminated'
+                WHEN (live.initiated_by = 'mentor') = (live.mentor_id = NEW.blocker_id) THEN 'cancelled'
+                ELSE 'rejected'
+            END::mentoring.mentor_mentee_status,
+            reason => 'blocked'
+        );
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.guard_blocks() IS
+'Row trigger of blocks: only the blocker or an administrator makes and lifts a block; making one withdraws, declines or terminates what is live between the two, with the reason blocked.';
+
+CREATE TRIGGER blocks_guard
+BEFORE INSERT OR UPDATE OR DELETE ON mentoring.blocks
+FOR EACH ROW EXECUTE FUNCTION mentoring.guard_blocks();
+
+-- The requests that the system lets expire, oldest first.
+CREATE INDEX mentor_mentee_pending_idx ON mentoring.mentor_mentee (created_at, id) WHERE status = 'pending';

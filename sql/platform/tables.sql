@@ -51,4 +51,6 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB102', 'mentor_unavailable', 'The mentor takes no new requests.'),
 ('MB103', 'cooling_down', 'A request of this pair was rejected a short time ago.'),
 ('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.'),
+('MB105', 'blocked', 'One of the two people has blocked the other.'),
+('MB106', 'too_many_requests', 'The mentee has as many requests open as they may.'),
 ('MB107', 'subject_inactive', 'The subject cannot be booked any more.');

@@ -77,6 +77,9 @@ def fill(conn: psycopg.Connection) -> None:
         )
         for mentee_id, steps in enumerate(LIVES.values(), start=2):
             _live(conn, mentee_id, steps)
+        conn.execute("SET LOCAL mentorbase.actor = 'admin:20'")
+        conn.execute("INSERT INTO mentoring.blocks (blocker_id, blocked_id) VALUES (18, 19)")
+        conn.execute("SET LOCAL mentorbase.actor = 'system'")
         conn.execute("INSERT INTO mentoring.subjects (id, user_id, title) VALUES (1, 1, 'Algebra')")
         conn.execute(
             """
