@@ -59,6 +59,7 @@ END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """After every session that can be booked."""
 
 Statuses = Annotated[Sequence[RelationshipStatus], AfterValidator(list)]
+Note = Annotated[str, Field(max_length=10_000), WITHOUT_NUL]
 Reason = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 
 
@@ -839,5 +840,32 @@ class Mentoring(Queries[S], service="mentoring"):
 
         Args:
             at_most: requests at most, 1 to 100000.
+        """
+        ...
+
+    @query
+    def note(self, relationship_id: Id, *, actor_id: Id | None = None) -> str | None:
+        """Return what the actor's own side noted about a relationship: ``mentoring.read_note()``.
+
+        Never the other side's note; administrators read neither.
+
+        Raises:
+            NotPermitted: the actor is neither side.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def write_note(self, relationship_id: Id, *, note: Note | None, actor_id: Id | None = None) -> int:
+        """Replace what the actor's own side noted: ``mentoring.write_note()``; return the relationship's version.
+
+        Args:
+            note: up to 10000 characters; None removes it.
+
+        Raises:
+            NotPermitted: the actor is neither side.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
         """
         ...

@@ -58,3 +58,8 @@ mentoring.unblock(bigint, bigint, bigint),
 mentoring.expire_requests(bigint)
 TO mentoring_app;
 GRANT SELECT, INSERT (blocker_id, blocked_id), DELETE ON mentoring.blocks TO mentoring_app;
+
+-- Each side's own note, and nobody else's.
+GRANT EXECUTE ON FUNCTION
+mentoring.read_note(bigint, bigint), mentoring.write_note(bigint, text, bigint) TO mentoring_app;
+GRANT SELECT ON mentoring.own_mentor_notes, mentoring.own_mentee_notes TO mentoring_app;

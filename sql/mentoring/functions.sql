@@ -920,3 +920,89 @@ $$;
 
 COMMENT ON FUNCTION mentoring.expire_requests(bigint) IS
 'Lets the oldest unanswered requests expire, as the system: those older than the setting request_expiry, at most so many. Returns how many; call it again while it returns that many. Requests that somebody answers at this moment are left alone.';
+
+CREATE FUNCTION mentoring.read_note(relationship_id bigint, actor_id bigint DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- reads a column that no role may select
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor    platform.actor;
+    relation mentoring.mentor_mentee;
+BEGIN
+    actor := CASE
+        WHEN read_note.actor_id IS NOT NULL THEN ROW('user', read_note.actor_id)::platform.actor
+        ELSE platform.current_actor('mentoring_app')
+    END;
+    SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id;
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
+    END IF;
+    IF actor.kind = 'user' AND actor.id = relation.mentor_id THEN
+        RETURN relation.mentor_notes;
+    ELSIF actor.kind = 'user' AND actor.id = relation.mentee_id THEN
+        RETURN relation.mentee_notes;
+    END IF;
+    RAISE EXCEPTION 'a note is read by its own side only' USING
+        ERRCODE = 'MB002',
+        DETAIL = format('relationship_id=%s', relationship_id),
+        HINT = 'Act as the mentor or the mentee of this relationship.';
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.read_note(bigint, bigint) IS
+'The note that the actor''s own side wrote about this relationship, NULL if none: the mentor''s or the mentee''s, never the other''s, and nobody else''s business, administrators included. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004.';
+
+CREATE FUNCTION mentoring.write_note(relationship_id bigint, note text, actor_id bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes a column that no role may write
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    actor        platform.actor;
+    relation     mentoring.mentor_mentee;
+BEGIN
+    IF length(note) > 10000 THEN
+        -- Here, since the constraint's own message would quote the row to whoever wrote it.
+        RAISE EXCEPTION 'a note has at most 10000 characters' USING
+            ERRCODE = 'MB007',
+            DETAIL = format('relationship_id=%s, length=%s', relationship_id, length(note)),
+            HINT = 'Shorten it.';
+    END IF;
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+    actor := platform.current_actor('mentoring_app');
+
+    SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
+    ELSIF actor.kind = 'user' AND actor.id = relation.mentor_id THEN
+        UPDATE mentoring.mentor_mentee AS m SET mentor_notes = note WHERE m.id = relation.id
+        RETURNING m.version INTO relation.version;
+    ELSIF actor.kind = 'user' AND actor.id = relation.mentee_id THEN
+        UPDATE mentoring.mentor_mentee AS m SET mentee_notes = note WHERE m.id = relation.id
+        RETURNING m.version INTO relation.version;
+    ELSE
+        RAISE EXCEPTION 'a note is written by its own side only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', relationship_id),
+            HINT = 'Act as the mentor or the mentee of this relationship.';
+    END IF;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN relation.version;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.write_note(bigint, text, bigint) IS
+'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s new version. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';

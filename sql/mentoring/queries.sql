@@ -367,3 +367,11 @@ LIMIT :page_size;
 -- name: expire_requests
 -- The system lets old unanswered requests expire; how many.
 SELECT mentoring.expire_requests(:at_most);
+
+-- name: note
+-- What the actor's own side noted about a relationship; NULL if nothing.
+SELECT mentoring.read_note(:relationship_id, :actor_id);
+
+-- name: write_note
+-- Replaces what the actor's own side noted; the relationship's new version.
+SELECT mentoring.write_note(:relationship_id, :note, :actor_id);

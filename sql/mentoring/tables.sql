@@ -431,6 +431,15 @@ BEGIN
             HINT = 'Change status, the subscriptions or the notes; resume_at only together with status = paused.';
     END IF;
 
+    IF (NEW.mentor_notes IS DISTINCT FROM OLD.mentor_notes AND 'mentee' = ANY (kinds))
+        OR (NEW.mentee_notes IS DISTINCT FROM OLD.mentee_notes AND 'mentor' = ANY (kinds))
+    THEN
+        RAISE EXCEPTION 'a note is written by its own side only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', OLD.id),
+            HINT = 'Write the note of your own side.';
+    END IF;
+
     IF (NEW.subscribe_to_quizzes, NEW.subscribe_to_courses, NEW.subscribe_to_subjects)
         IS DISTINCT FROM (OLD.subscribe_to_quizzes, OLD.subscribe_to_courses, OLD.subscribe_to_subjects)
     THEN

@@ -230,3 +230,42 @@ COMMENT ON COLUMN mentoring.v_mentor_load.capacity IS 'Places at most (max_mente
 COMMENT ON COLUMN mentoring.v_mentor_load.used IS 'Places taken: relationships that are active or paused.';
 COMMENT ON COLUMN mentoring.v_mentor_load.free IS 'Places left; 0 where more are taken than the limit now says, NULL without a limit.';
 COMMENT ON COLUMN mentoring.v_mentor_load.waiting IS 'Requests that are not answered yet.';
+
+-- Owner-rights, since no role may select the notes; security_barrier, so that no condition of a query sees other rows.
+CREATE VIEW mentoring.own_mentor_notes WITH (security_barrier = true) AS
+SELECT
+    m.id AS relationship_id,
+    m.mentee_id,
+    m.mentor_notes AS note
+FROM mentoring.mentor_mentee AS m
+WHERE m.mentor_id = (
+    SELECT a.id
+    FROM platform.current_actor('mentoring_app') AS a
+    WHERE a.kind = 'user'
+)
+AND m.mentor_notes IS NOT NULL;
+
+COMMENT ON VIEW mentoring.own_mentor_notes IS
+'The notes that the transaction''s actor wrote as a mentor. Empty for administrators and the system; refused without an actor (MB001).';
+COMMENT ON COLUMN mentoring.own_mentor_notes.relationship_id IS 'The relationship (mentor_mentee.id).';
+COMMENT ON COLUMN mentoring.own_mentor_notes.mentee_id IS 'Whom the note is about (auth.users.id).';
+COMMENT ON COLUMN mentoring.own_mentor_notes.note IS 'What the mentor wrote.';
+
+CREATE VIEW mentoring.own_mentee_notes WITH (security_barrier = true) AS
+SELECT
+    m.id AS relationship_id,
+    m.mentor_id,
+    m.mentee_notes AS note
+FROM mentoring.mentor_mentee AS m
+WHERE m.mentee_id = (
+    SELECT a.id
+    FROM platform.current_actor('mentoring_app') AS a
+    WHERE a.kind = 'user'
+)
+AND m.mentee_notes IS NOT NULL;
+
+COMMENT ON VIEW mentoring.own_mentee_notes IS
+'The notes that the transaction''s actor wrote as a mentee. Empty for administrators and the system; refused without an actor (MB001).';
+COMMENT ON COLUMN mentoring.own_mentee_notes.relationship_id IS 'The relationship (mentor_mentee.id).';
+COMMENT ON COLUMN mentoring.own_mentee_notes.mentor_id IS 'Whom the note is about (auth.users.id).';
+COMMENT ON COLUMN mentoring.own_mentee_notes.note IS 'What the mentee wrote.';
