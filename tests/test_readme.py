@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import mentorbase
 import pytest
+from mentorbase.query import Query
 
 ROOT = Path(__file__).parent.parent
 README, RUSSIAN = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.ru.md"))
@@ -46,8 +48,6 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def test_every_exception_of_the_package_is_listed() -> None:
-    import mentorbase
-
     refusals = {
         name
         for name in mentorbase.__all__
@@ -55,3 +55,13 @@ def test_every_exception_of_the_package_is_listed() -> None:
     }
     bases = {"MentorbaseError", "ConstraintViolation"}
     assert {name for name in refusals - bases if not re.search(rf"`(mentorbase\.)?{name}`", README)} == set()
+
+
+def test_every_method_is_listed() -> None:
+    methods = {
+        name
+        for service in (mentorbase.Auth, mentorbase.Mentoring)
+        for name, found in vars(service).items()
+        if isinstance(found, Query)
+    }
+    assert {name for name in methods if f"`{name}`" not in README} == set()
