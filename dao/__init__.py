@@ -54,6 +54,7 @@ from .mentoring import (
     Statistics,
     Step,
     Subject,
+    UpcomingSession,
 )
 from .settings import Settings
 from .types import LAST
@@ -108,6 +109,7 @@ __all__ = [
     "TooManyRequests",
     "Transaction",
     "TransitionRefused",
+    "UpcomingSession",
     "User",
     "UserRole",
 ]

@@ -303,6 +303,9 @@ DECLARE
     actor platform.actor := platform.current_actor('mentoring_app');
     side  mentoring.party := mentoring.booking_side(OLD, actor);
 BEGIN
+    IF NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN NEW;
+    END IF;
     IF NEW.status <> OLD.status AND NOT mentoring.booking_step_exists(OLD.status, NEW.status, side) THEN
         PERFORM mentoring.refuse_booking_step(OLD.status, NEW.status, side, format('booking_id=%s', OLD.id));
     END IF;
@@ -867,7 +870,7 @@ SELECT
     p.mentor_available,
     p.max_mentees AS capacity,
     u.used,
-    greatest(p.max_mentees - u.used, 0) AS free,
+    CASE WHEN p.max_mentees IS NOT NULL THEN greatest(p.max_mentees - u.used, 0) END AS free,
     u.waiting
 FROM mentoring.user_profiles AS p
 CROSS JOIN

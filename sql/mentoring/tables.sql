@@ -909,6 +909,9 @@ DECLARE
     actor platform.actor := platform.current_actor('mentoring_app');
     side  mentoring.party := mentoring.booking_side(OLD, actor);
 BEGIN
+    IF NEW IS NOT DISTINCT FROM OLD THEN
+        RETURN NEW;
+    END IF;
     IF NEW.status <> OLD.status AND NOT mentoring.booking_step_exists(OLD.status, NEW.status, side) THEN
         PERFORM mentoring.refuse_booking_step(OLD.status, NEW.status, side, format('booking_id=%s', OLD.id));
     END IF;

@@ -211,7 +211,7 @@ SELECT
     p.mentor_available,
     p.max_mentees AS capacity,
     u.used,
-    greatest(p.max_mentees - u.used, 0) AS free,
+    CASE WHEN p.max_mentees IS NOT NULL THEN greatest(p.max_mentees - u.used, 0) END AS free,
     u.waiting
 FROM mentoring.user_profiles AS p
 CROSS JOIN
