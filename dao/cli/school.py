@@ -167,6 +167,7 @@ def play(db: Database) -> Story:
     with db.transaction(actor=anna.id) as tx:
         algebra = tx.mentoring.create_subject(anna.id, title="Algebra", price=Decimal(25), price_currency="EUR")
     monday = (datetime.now(UTC) + timedelta(days=3)).replace(hour=15, minute=0, second=0, microsecond=0)
+    booked = []
     for learner, weeks in ((boris, 3), (clara, 2)):
         for week in range(weeks):
             begins = monday + timedelta(weeks=week, hours=2 * (learner is clara))
@@ -177,9 +178,10 @@ def play(db: Database) -> Story:
                 ends_at=begins + timedelta(minutes=90),
                 actor_id=learner.id,
             )
+            booked.append(booking)
             if week < 2:
                 mentoring.confirm(booking.id, actor_id=anna.id)
-    mentoring.cancel_booking(booking.id, actor_id=clara.id, reason="A concert that evening")
+    mentoring.cancel_booking(booked[-1].id, actor_id=clara.id, reason="A concert that evening")
     first = mentoring.mentor_bookings(anna.id, page_size=1)[0]
     refuse(
         "Anna completes a session before it took place", lambda: mentoring.complete_booking(first.id, actor_id=anna.id)
