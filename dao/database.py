@@ -22,7 +22,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from .actor import Actor
 from .auth import Auth
 from .connection import explain_connection, parse_dsn
-from .errors import InvalidArgument, translated
+from .errors import InvalidArgument, MentorbaseError, translated
 from .mentoring import Mentoring
 from .query import Queries, S, echo
 from .settings import Settings
@@ -45,14 +45,21 @@ class Services(Generic[S]):
 
     def __init__(self, source: S) -> None:
         self._source = source
+        self._ended = False
         self.auth: Auth[S] = Auth(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""
+        self._ended = True
         for service in vars(self).values():
             if isinstance(service, Queries):
                 service.detach()
+
+    def _open_source(self) -> S:
+        if self._ended:
+            raise MentorbaseError("the transaction of this object has ended")
+        return self._source
 
 
 class Transaction(Services[Connection[Any]]):
@@ -61,7 +68,7 @@ class Transaction(Services[Connection[Any]]):
     @property
     def connection(self) -> Connection[Any]:
         """The connection, for SQL of the application's own."""
-        return self._source
+        return self._open_source()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -76,7 +83,7 @@ class AsyncTransaction(Services[AsyncConnection[Any]]):
     @property
     def connection(self) -> AsyncConnection[Any]:
         """The connection, for SQL of the application's own."""
-        return self._source
+        return self._open_source()
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -150,7 +157,7 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         Raises:
             InvalidArgument: *actor* names nobody.
             PoolExhausted: no connection came free within ``db_pool_timeout``.
-            ConnectionLost: the server went away; nothing was committed.
+            ConnectionLost: the server went away; nothing was committed, unless it was lost in the COMMIT itself.
         """
         begin = _begin(actor, isolation, read_only)
         with translated, self.pool.connection() as conn, conn.transaction():

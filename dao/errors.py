@@ -40,7 +40,10 @@ class SetupError(MentorbaseError):
 
 
 class ConnectionLost(MentorbaseError):
-    """The server went away or ended the connection; what was not committed is undone. Another try may succeed."""
+    """The server went away or ended the connection; what was not committed is undone. Another try may succeed.
+
+    Whether the statement that was running was committed is unknown where it, or its COMMIT, was the last one.
+    """
 
 
 class PoolExhausted(MentorbaseError):

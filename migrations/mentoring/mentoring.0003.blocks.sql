@@ -51,7 +51,12 @@ BEGIN
             DETAIL = format('blocker_id=%s', OLD.blocker_id),
             HINT = 'Delete it, and insert another.';
     END IF;
-    IF NOT (actor.kind = 'admin' OR (actor.kind = 'user' AND actor.id = blocker)) THEN
+    -- The system lifts one where it deletes a user.
+    IF NOT (
+        actor.kind = 'admin'
+        OR (actor.kind = 'user' AND actor.id = blocker)
+        OR (actor.kind = 'system' AND TG_OP = 'DELETE')
+    ) THEN
         RAISE EXCEPTION 'a block is its blocker''s own decision' USING
             ERRCODE = 'MB002',
             DETAIL = format('blocker_id=%s', blocker),
@@ -85,7 +90,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.guard_blocks() IS
-'Row trigger of blocks: only the blocker or an administrator makes and lifts a block; making one withdraws, declines or terminates what is live between the two, with the reason blocked.';
+'Row trigger of blocks: only the blocker or an administrator makes and lifts a block, and the system lifts those of a user that it deletes; making one withdraws, declines or terminates what is live between the two, with the reason blocked.';
 
 CREATE TRIGGER blocks_guard
 BEFORE INSERT OR UPDATE OR DELETE ON mentoring.blocks
@@ -237,7 +242,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
-SECURITY DEFINER -- a job may expire requests without the rights of an application
+SECURITY DEFINER -- reads a setting through a function that no role may call
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -891,7 +891,7 @@ RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
 PARALLEL UNSAFE
-SECURITY DEFINER -- a job may expire requests without the rights of an application
+SECURITY DEFINER -- reads a setting through a function that no role may call
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

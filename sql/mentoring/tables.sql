@@ -1108,7 +1108,12 @@ BEGIN
             DETAIL = format('blocker_id=%s', OLD.blocker_id),
             HINT = 'Delete it, and insert another.';
     END IF;
-    IF NOT (actor.kind = 'admin' OR (actor.kind = 'user' AND actor.id = blocker)) THEN
+    -- The system lifts one where it deletes a user.
+    IF NOT (
+        actor.kind = 'admin'
+        OR (actor.kind = 'user' AND actor.id = blocker)
+        OR (actor.kind = 'system' AND TG_OP = 'DELETE')
+    ) THEN
         RAISE EXCEPTION 'a block is its blocker''s own decision' USING
             ERRCODE = 'MB002',
             DETAIL = format('blocker_id=%s', blocker),
@@ -1142,7 +1147,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.guard_blocks() IS
-'Row trigger of blocks: only the blocker or an administrator makes and lifts a block; making one withdraws, declines or terminates what is live between the two, with the reason blocked.';
+'Row trigger of blocks: only the blocker or an administrator makes and lifts a block, and the system lifts those of a user that it deletes; making one withdraws, declines or terminates what is live between the two, with the reason blocked.';
 
 CREATE TRIGGER blocks_guard
 BEFORE INSERT OR UPDATE OR DELETE ON mentoring.blocks

@@ -382,6 +382,14 @@ def test_a_database_without_the_schema_says_what_to_do(empty_dsn: str) -> None:
     assert failed.value.hint == "Run mentorbase migrate"
 
 
+def test_a_row_that_does_not_fit_its_model_is_no_secret_told(db: Database, admin: psycopg.Connection) -> None:
+    admin.execute("ALTER TABLE auth.users ALTER first_name DROP NOT NULL")
+    admin.execute("INSERT INTO auth.users (id, first_name, last_name) VALUES (77, NULL, 'Secretova')")
+    with pytest.raises(SetupError, match=r"a row is not what this version expects") as failed:
+        db.auth.user(77)
+    assert "Secretova" not in "".join(traceback.format_exception(failed.value))
+
+
 @pytest.mark.usefixtures("people")
 class TestTransactionObjects:
     """What belongs to a transaction ends with it."""
@@ -398,6 +406,10 @@ class TestTransactionObjects:
             pass
         with pytest.raises(MentorbaseError, match=r"the transaction of this object has ended"):
             tx.auth.create_user(first_name="Late")
+        with pytest.raises(MentorbaseError, match=r"the transaction of this object has ended"):
+            tx.connection.execute("SELECT 1")
+        with pytest.raises(MentorbaseError, match=r"the transaction of this object has ended"), tx.savepoint():
+            pass
 
     def test_async_after_the_block_it_runs_nothing(self, dsn: str) -> None:
         async def work() -> None:

@@ -107,6 +107,13 @@ def test_a_block_is_its_blockers_own(db: Database) -> None:
     assert db.mentoring.blocks(MENTEE) == []
 
 
+def test_who_is_deleted_by_the_system_blocks_nobody_any_more(db: Database, admin: psycopg.Connection) -> None:
+    db.mentoring.block(MENTOR, MENTEE, actor_id=MENTOR)
+    admin.execute("SET mentorbase.actor = 'system'")
+    admin.execute("DELETE FROM auth.users WHERE id = %s", [MENTOR])
+    assert db.mentoring.blocks(MENTOR) == []
+
+
 def test_bad_blocks_are_refused_by_name(db: Database) -> None:
     with refused(InvalidValue, "23514", constraint="blocks_not_self_check"):
         db.mentoring.block(MENTOR, MENTOR, actor_id=MENTOR)
