@@ -425,6 +425,20 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
+    def remove(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
+        """Take a relationship out of the actor's own lists: ``mentoring.remove()``.
+
+        A live one ends first: the actor's own request is cancelled, the other side's rejected, an active or paused
+        relationship terminated. The other side goes on seeing it, and so does `relationship`.
+
+        Raises:
+            NotPermitted: the actor is neither side; administrators cancel or terminate.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
     def change_subscriptions(
         self,
         relationship_id: Id,
@@ -472,6 +486,8 @@ class Mentoring(Queries[S], service="mentoring"):
     ) -> list[Relationship]:
         """Return one page of a mentor's relationships in ``mentoring.mentor_mentee``, newest first.
 
+        Those that the mentor removed are left out.
+
         Args:
             statuses: only these, such as `LIVE`; None: any.
             after_id: the last id of the page before.
@@ -489,6 +505,8 @@ class Mentoring(Queries[S], service="mentoring"):
         page_size: PageSize = 50,
     ) -> list[Relationship]:
         """Return one page of a mentee's relationships in ``mentoring.mentor_mentee``, newest first.
+
+        Those that the mentee removed are left out.
 
         Args:
             statuses: only these, such as `LIVE`; None: any.
@@ -764,6 +782,8 @@ class Mentoring(Queries[S], service="mentoring"):
     ) -> list[Statistics]:
         """Return one page of a mentor's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
 
+        Relationships that the mentor removed are left out.
+
         Args:
             after_id: the last ``relationship_id`` of the page before.
             page_size: rows at most, 1 to 500.
@@ -775,6 +795,8 @@ class Mentoring(Queries[S], service="mentoring"):
         self, mentee_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50
     ) -> list[Statistics]:
         """Return one page of a mentee's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
+
+        Relationships that the mentee removed are left out.
 
         Args:
             after_id: the last ``relationship_id`` of the page before.

@@ -5,7 +5,8 @@ mentoring.transition(
     bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
 ),
 mentoring.request(bigint, bigint, mentoring.party, bigint, text),
-mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint)
+mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint),
+mentoring.remove(bigint, bigint, text)
 TO mentoring_app;
 
 GRANT SELECT ON
@@ -25,7 +26,7 @@ GRANT INSERT (
 GRANT SELECT (
     id, mentor_id, mentee_id, status, initiated_by, subscribe_to_quizzes, subscribe_to_courses,
     subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
-    version, created_at, updated_at
+    hidden_by_mentor_at, hidden_by_mentee_at, version, created_at, updated_at
 ), UPDATE (
     status, subscribe_to_quizzes, subscribe_to_courses, subscribe_to_subjects
 ) ON mentoring.mentor_mentee TO mentoring_app;

@@ -567,6 +567,68 @@ $$;
 COMMENT ON FUNCTION mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint) IS
 'Changes what the mentee hears of, and returns the relationship, without the notes. NULL leaves a subscription as it is. version: refuse if the row has changed since (NULL: do not ask). Refusals: MB001 to MB005.';
 
+CREATE FUNCTION mentoring.remove(relationship_id bigint, actor_id bigint DEFAULT NULL, reason text DEFAULT NULL)
+RETURNS mentoring.mentor_mentee
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes columns that no role may write
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    actor         platform.actor;
+    by_mentor     boolean;
+    relation      mentoring.mentor_mentee;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
+    END IF;
+    actor := platform.current_actor('mentoring_app');
+
+    SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
+    ELSIF actor.kind <> 'user' OR actor.id NOT IN (relation.mentor_id, relation.mentee_id) THEN
+        RAISE EXCEPTION 'a relationship is removed from one''s own lists only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', relationship_id),
+            HINT = 'Act as its mentor or mentee; administrators cancel or terminate it.';
+    END IF;
+    by_mentor := actor.id = relation.mentor_id;
+
+    UPDATE mentoring.mentor_mentee AS m
+    SET
+        status = CASE
+            WHEN m.status IN ('active', 'paused') THEN 'terminated'
+            WHEN m.status <> 'pending' THEN m.status
+            WHEN (m.initiated_by = 'mentor') = by_mentor THEN 'cancelled'
+            ELSE 'rejected'
+        END::mentoring.mentor_mentee_status,
+        hidden_by_mentor_at = CASE WHEN by_mentor THEN coalesce(m.hidden_by_mentor_at, now()) ELSE m.hidden_by_mentor_at END,
+        hidden_by_mentee_at = CASE WHEN by_mentor THEN m.hidden_by_mentee_at ELSE coalesce(m.hidden_by_mentee_at, now()) END
+    WHERE m.id = relation.id
+    RETURNING m.* INTO relation;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    END IF;
+    relation.mentor_notes := NULL; -- each side reads only its own note, and not here
+    relation.mentee_notes := NULL;
+    RETURN relation;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.remove(bigint, bigint, text) IS
+'Takes a relationship out of the actor''s own lists and returns it, without the notes. A live one ends first: one''s own request is withdrawn, the other side''s declined, an active or paused relationship terminated. The other side goes on seeing it. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004.';
+
 CREATE FUNCTION mentoring.relationship_of(of_mentor_id bigint, of_mentee_id bigint)
 RETURNS bigint
 LANGUAGE sql

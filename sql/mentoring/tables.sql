@@ -237,6 +237,8 @@ CREATE TABLE mentoring.mentor_mentee (
     completed_at          timestamptz,
     ended_at              timestamptz,
     ended_by              bigint,
+    hidden_by_mentor_at   timestamptz,
+    hidden_by_mentee_at   timestamptz,
     version               bigint                         NOT NULL DEFAULT 1,
     created_at            timestamptz                    NOT NULL DEFAULT now(),
     updated_at            timestamptz                    NOT NULL DEFAULT now(),
@@ -265,7 +267,9 @@ CREATE TABLE mentoring.mentor_mentee (
         (ended_at IS NOT NULL) = (status IN ('completed', 'rejected', 'cancelled', 'expired', 'terminated'))
         AND ended_at >= accepted_at
     ),
-    CONSTRAINT mentor_mentee_ended_by_check CHECK (ended_by IS NULL OR ended_at IS NOT NULL)
+    CONSTRAINT mentor_mentee_ended_by_check CHECK (ended_by IS NULL OR ended_at IS NOT NULL),
+    CONSTRAINT mentor_mentee_hidden_by_mentor_at_check CHECK (hidden_by_mentor_at IS NULL OR ended_at IS NOT NULL),
+    CONSTRAINT mentor_mentee_hidden_by_mentee_at_check CHECK (hidden_by_mentee_at IS NULL OR ended_at IS NOT NULL)
 ) WITH (fillfactor = 90);
 
 COMMENT ON TABLE mentoring.mentor_mentee IS
@@ -288,6 +292,10 @@ COMMENT ON COLUMN mentoring.mentor_mentee.completed_at IS 'When it reached its a
 COMMENT ON COLUMN mentoring.mentor_mentee.ended_at IS 'When it ended, in whatever way. Set exactly when status is an ended one.';
 COMMENT ON COLUMN mentoring.mentor_mentee.ended_by IS
 'Who ended it (auth.users.id, of a party or an administrator); NULL while it is live, and where the system or a database role did. A fact to keep, so without a foreign key.';
+COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentor_at IS
+'When the mentor removed it from their own lists; NULL while it is shown there. It stays in the mentee''s.';
+COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentee_at IS
+'When the mentee removed it from their own lists; NULL while it is shown there. It stays in the mentor''s.';
 COMMENT ON COLUMN mentoring.mentor_mentee.version IS 'Counts the changes of this row from 1, for optimistic locking.';
 COMMENT ON COLUMN mentoring.mentor_mentee.created_at IS 'When the relationship was asked for or imported. Never changes.';
 COMMENT ON COLUMN mentoring.mentor_mentee.updated_at IS 'When the row last changed; kept by a trigger.';
@@ -308,6 +316,10 @@ COMMENT ON CONSTRAINT mentor_mentee_completed_at_check ON mentoring.mentor_mente
 COMMENT ON CONSTRAINT mentor_mentee_ended_at_check ON mentoring.mentor_mentee IS
 'ended_at is set exactly when the relationship has ended, and does not lie before accepted_at.';
 COMMENT ON CONSTRAINT mentor_mentee_ended_by_check ON mentoring.mentor_mentee IS 'ended_by is set only when the relationship has ended.';
+COMMENT ON CONSTRAINT mentor_mentee_hidden_by_mentor_at_check ON mentoring.mentor_mentee IS
+'hidden_by_mentor_at is set only when the relationship has ended.';
+COMMENT ON CONSTRAINT mentor_mentee_hidden_by_mentee_at_check ON mentoring.mentor_mentee IS
+'hidden_by_mentee_at is set only when the relationship has ended.';
 
 -- The invariant "one live relationship a pair"; also finds it.
 CREATE UNIQUE INDEX mentor_mentee_live_pair_key ON mentoring.mentor_mentee (mentor_id, mentee_id)
@@ -438,6 +450,14 @@ BEGIN
             ERRCODE = 'MB002',
             DETAIL = format('relationship_id=%s', OLD.id),
             HINT = 'Write the note of your own side.';
+    END IF;
+    IF (NEW.hidden_by_mentor_at IS DISTINCT FROM OLD.hidden_by_mentor_at AND 'mentee' = ANY (kinds))
+        OR (NEW.hidden_by_mentee_at IS DISTINCT FROM OLD.hidden_by_mentee_at AND 'mentor' = ANY (kinds))
+    THEN
+        RAISE EXCEPTION 'a relationship is removed from one''s own lists only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', OLD.id),
+            HINT = 'Change the column of your own side.';
     END IF;
 
     IF (NEW.subscribe_to_quizzes, NEW.subscribe_to_courses, NEW.subscribe_to_subjects)

@@ -10,7 +10,16 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 VIEWS = {"v_mentor_board", "v_mentor_load", "v_mentor_mentee", "v_mentor_mentee_history"}
-HIDDEN = {"mentor_notes", "mentee_notes", "paused_by", "ended_by", "version", "updated_at"}
+HIDDEN = {
+    "mentor_notes",
+    "mentee_notes",
+    "paused_by",
+    "ended_by",
+    "hidden_by_mentor_at",
+    "hidden_by_mentee_at",
+    "version",
+    "updated_at",
+}
 RELATIONS = """
     SELECT n.nspname, c.relname
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
