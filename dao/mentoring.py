@@ -47,6 +47,14 @@ class BookingStatus(StrEnum):
     NO_SHOW = "no_show"
 
 
+class PublicationKind(StrEnum):
+    """What a mentor publishes and a mentee subscribes to (``mentoring.publication_kind``)."""
+
+    QUIZ = "quiz"
+    COURSE = "course"
+    SUBJECT = "subject"
+
+
 LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
 """The statuses of which a pair has at most one relationship."""
 
@@ -137,6 +145,23 @@ class Block:
 
     blocker_id: int
     blocked_id: int
+    created_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Something that a mentor has published (``mentoring.publications``). Times are UTC instants.
+
+    Attributes:
+        reference: the application's own key or address of it.
+        title: what subscribers are told.
+    """
+
+    id: int
+    mentor_id: int
+    kind: PublicationKind
+    reference: str
+    title: str
     created_at: AwareDatetime
 
 
@@ -889,5 +914,49 @@ class Mentoring(Queries[S], service="mentoring"):
             NotPermitted: the actor is neither side.
             NotFound: there is no such relationship.
             ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def subscribers(
+        self, mentor_id: Id, kind: PublicationKind, *, after_id: AfterId = 0, page_size: PageSize = 50
+    ) -> list[int]:
+        """Return one page of whom to tell when this mentor publishes: ids of active mentees who subscribe to *kind*.
+
+        From ``mentoring.mentor_mentee``, by id.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def publish(
+        self, mentor_id: Id, kind: PublicationKind, *, reference: Text, title: Text, actor_id: Id | None = None
+    ) -> Publication:
+        """Publish something that subscribers are to hear of: ``mentoring.publish()``.
+
+        Published again, under the same kind and reference, it stays as it is.
+
+        Args:
+            reference: the application's own key or address of it, up to 200 characters.
+            title: what subscribers are told, up to 200 characters.
+
+        Raises:
+            InvalidValue: reference or title is blank or too long.
+            NotPermitted: the actor is another person.
+            ReferenceViolation: the mentor is no user.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def publications(self, mentor_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50) -> list[Publication]:
+        """Return one page of what a mentor has published, newest first, from ``mentoring.publications``.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
         """
         ...

@@ -64,3 +64,7 @@ GRANT SELECT, INSERT (blocker_id, blocked_id), DELETE ON mentoring.blocks TO men
 GRANT EXECUTE ON FUNCTION
 mentoring.read_note(bigint, bigint), mentoring.write_note(bigint, text, bigint) TO mentoring_app;
 GRANT SELECT ON mentoring.own_mentor_notes, mentoring.own_mentee_notes TO mentoring_app;
+
+GRANT EXECUTE ON FUNCTION
+mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) TO mentoring_app;
+GRANT SELECT, INSERT (mentor_id, kind, reference, title) ON mentoring.publications TO mentoring_app;

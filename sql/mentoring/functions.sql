@@ -1068,3 +1068,44 @@ $$;
 
 COMMENT ON FUNCTION mentoring.write_note(bigint, text, bigint) IS
 'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s new version. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';
+
+CREATE FUNCTION mentoring.publish(
+    mentor_id bigint,
+    kind mentoring.publication_kind,
+    reference text,
+    title text,
+    actor_id bigint DEFAULT NULL
+)
+RETURNS mentoring.publications
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column -- parameters are written publish.x
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    published    mentoring.publications;
+BEGIN
+    IF publish.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', publish.actor_id);
+    END IF;
+    INSERT INTO mentoring.publications AS p (mentor_id, kind, reference, title)
+    VALUES (publish.mentor_id, publish.kind, publish.reference, publish.title)
+    ON CONFLICT (mentor_id, kind, reference) DO NOTHING
+    RETURNING p.* INTO published;
+    IF NOT FOUND THEN
+        SELECT p.* INTO published
+        FROM mentoring.publications AS p
+        WHERE p.mentor_id = publish.mentor_id AND p.kind = publish.kind AND p.reference = publish.reference;
+    END IF;
+    IF publish.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN published;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) IS
+'Publishes a mentor''s quiz, course or subject and returns the publication; one that exists already stays as it is. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, and the constraints of publications.';

@@ -397,3 +397,32 @@ SELECT mentoring.read_note(:relationship_id, :actor_id);
 -- name: write_note
 -- Replaces what the actor's own side noted; the relationship's new version.
 SELECT mentoring.write_note(:relationship_id, :note, :actor_id);
+
+-- name: subscribers
+-- Whom to tell when a mentor publishes something of this kind: active mentees, by id; after_id is the last one of the page before.
+SELECT mentee_id
+FROM mentoring.mentor_mentee
+WHERE
+    mentor_id = :mentor_id AND status = 'active' AND mentee_id > :after_id
+    AND CASE :kind::mentoring.publication_kind
+        WHEN 'quiz' THEN subscribe_to_quizzes
+        WHEN 'course' THEN subscribe_to_courses
+        WHEN 'subject' THEN subscribe_to_subjects
+    END
+ORDER BY mentee_id
+LIMIT :page_size;
+
+-- name: publish
+-- A mentor publishes something that subscribers are to hear of.
+SELECT
+    id, mentor_id, kind, reference, title, created_at
+FROM mentoring.publish(:mentor_id, :kind, :reference, :title, :actor_id);
+
+-- name: publications
+-- What a mentor has published, newest first; after_id is the last id of the page before.
+SELECT
+    id, mentor_id, kind, reference, title, created_at
+FROM mentoring.publications
+WHERE mentor_id = :mentor_id AND id < :after_id
+ORDER BY id DESC
+LIMIT :page_size;

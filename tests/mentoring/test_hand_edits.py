@@ -197,7 +197,7 @@ class TestTheApplicationsLogin:
             assert found["id"] == relation
             assert found["mentor_notes"] is found["mentee_notes"] is None
         [row] = rows(admin)
-        assert (row["mentor_notes"], row["mentee_notes"], row["version"]) == ("secret", "secret", 4)
+        assert (row["mentor_notes"], row["mentee_notes"], row["version"]) == ("secret", "secret", 5)
 
     def test_takes_a_legal_step_which_is_stamped_and_recorded(
         self, admin: psycopg.Connection, app: psycopg.Connection
