@@ -40,6 +40,7 @@ from .errors import (
 )
 from .mentoring import (
     LIVE,
+    Backfill,
     Block,
     Booking,
     BookingStatus,
@@ -71,6 +72,7 @@ __all__ = [
     "AsyncDatabase",
     "AsyncTransaction",
     "Auth",
+    "Backfill",
     "Block",
     "Blocked",
     "Booking",

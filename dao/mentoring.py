@@ -307,6 +307,30 @@ class MentorLoad:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What one batch of `Mentoring.backfill_relationships` did, counted in pairs of a mentor and a mentee.
+
+    Attributes:
+        pairs: looked at; fewer than asked for: it was the last batch.
+        created: got a relationship.
+        attributed: had one, which their bookings now count for.
+        only_cancelled: have cancelled bookings only, so got none.
+        blocked: block each other, so got none.
+        over_capacity: mentors of this batch who now have more than ``max_mentees``.
+        last_mentor_id: with `last_mentee_id` where the next batch begins; None if there was no pair.
+    """
+
+    pairs: int
+    created: int
+    attributed: int
+    only_cancelled: int
+    blocked: int
+    over_capacity: list[int]
+    last_mentor_id: int | None
+    last_mentee_id: int | None
+
+
 class Mentoring(Queries[S], service="mentoring"):
     """Relationships of mentors and mentees, subjects and bookings; runs ``sql/mentoring/queries.sql``.
 
@@ -958,5 +982,20 @@ class Mentoring(Queries[S], service="mentoring"):
         Args:
             after_id: the last id of the page before.
             page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def backfill_relationships(
+        self, *, after_mentor_id: AfterId = 0, after_mentee_id: AfterId = 0, at_most: Batch = 1000
+    ) -> Backfill:
+        """Make active relationships from bookings of pairs that have none: ``mentoring.backfill_relationships()``.
+
+        For the owner's login (applications may not), one transaction a batch; it can be run again at any time.
+
+        Args:
+            after_mentor_id: the batch before's ``last_mentor_id``.
+            after_mentee_id: the batch before's ``last_mentee_id``.
+            at_most: pairs at most, 1 to 100000; each is locked until the transaction ends.
         """
         ...

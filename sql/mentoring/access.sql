@@ -1,6 +1,6 @@
 GRANT USAGE ON SCHEMA mentoring, platform TO mentoring_app;
 GRANT EXECUTE ON FUNCTION
-platform.current_actor(name), platform.is_application(name), platform.is_timezone(text),
+platform.current_actor(name), platform.is_application(name), platform.is_bulk_load(name), platform.is_timezone(text),
 mentoring.transition(
     bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
 ),

@@ -155,6 +155,9 @@ DECLARE
     taken        bigint;
     caller_actor text := current_setting('mentorbase.actor', true);
 BEGIN
+    IF platform.is_bulk_load('mentoring_app') THEN
+        RETURN;
+    END IF;
     LOOP
         -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the
         -- same places.
@@ -192,7 +195,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.take_place(bigint) IS
-'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit.';
+'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit. In a bulk load nobody is refused.';
 
 CREATE FUNCTION mentoring.check_may_ask(for_mentor_id bigint, for_mentee_id bigint, asker_id bigint)
 RETURNS void
@@ -1109,3 +1112,118 @@ $$;
 
 COMMENT ON FUNCTION mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) IS
 'Publishes a mentor''s quiz, course or subject and returns the publication; one that exists already stays as it is. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, and the constraints of publications.';
+
+CREATE FUNCTION mentoring.attribute_bookings(of_mentor_id bigint, of_mentee_id bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation_id bigint := mentoring.relationship_of(of_mentor_id, of_mentee_id);
+BEGIN
+    IF relation_id IS NOT NULL THEN
+        UPDATE mentoring.subject_schedule AS b
+        SET relationship_id = relation_id
+        WHERE b.mentor_id = of_mentor_id AND b.user_id = of_mentee_id AND b.relationship_id IS NULL;
+    END IF;
+    RETURN relation_id;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.attribute_bookings(bigint, bigint) IS
+'Lets the bookings of this mentor and this mentee that count for no relationship count for the pair''s live one, else its latest, and returns that; NULL if the pair has none. For the owner.';
+
+CREATE FUNCTION mentoring.backfill_relationships(
+    after_mentor_id bigint DEFAULT 0,
+    after_mentee_id bigint DEFAULT 0,
+    at_most bigint DEFAULT 1000
+)
+RETURNS TABLE (
+    pairs bigint,
+    created bigint,
+    attributed bigint,
+    only_cancelled bigint,
+    blocked bigint,
+    over_capacity bigint[],
+    last_mentor_id bigint,
+    last_mentee_id bigint
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    caller_bulk   text := current_setting('mentorbase.bulk_load', true);
+    pair          record;
+    mentors       bigint[] := ARRAY[]::bigint[];
+BEGIN
+    SET LOCAL mentorbase.actor = 'system';
+    SET LOCAL mentorbase.reason = 'made from bookings';
+    SET LOCAL mentorbase.bulk_load = 'on';
+    pairs := 0;
+    created := 0;
+    attributed := 0;
+    only_cancelled := 0;
+    blocked := 0;
+
+    FOR pair IN
+        SELECT
+            b.mentor_id,
+            b.user_id AS mentee_id,
+            least(min(b.created_at) FILTER (WHERE b.status <> 'cancelled'), now()) AS began_at,
+            count(*) FILTER (WHERE b.status <> 'cancelled') > 0 AS worked
+        FROM mentoring.subject_schedule AS b
+        WHERE b.relationship_id IS NULL AND (b.mentor_id, b.user_id) > (after_mentor_id, after_mentee_id)
+        GROUP BY b.mentor_id, b.user_id
+        ORDER BY b.mentor_id, b.user_id
+        LIMIT at_most
+    LOOP
+        pairs := pairs + 1;
+        last_mentor_id := pair.mentor_id;
+        last_mentee_id := pair.mentee_id;
+        PERFORM mentoring.lock_pair(pair.mentor_id, pair.mentee_id);
+        IF mentoring.attribute_bookings(pair.mentor_id, pair.mentee_id) IS NOT NULL THEN
+            attributed := attributed + 1;
+        ELSIF NOT pair.worked THEN
+            only_cancelled := only_cancelled + 1;
+        ELSIF EXISTS (
+            SELECT FROM mentoring.blocks AS b
+            WHERE (b.blocker_id, b.blocked_id) IN ((pair.mentor_id, pair.mentee_id), (pair.mentee_id, pair.mentor_id))
+        ) THEN
+            blocked := blocked + 1;
+        ELSE
+            INSERT INTO mentoring.user_profiles (user_id) VALUES (pair.mentor_id) ON CONFLICT DO NOTHING;
+            INSERT INTO mentoring.mentor_mentee (mentor_id, mentee_id, status, initiated_by, accepted_at)
+            VALUES (pair.mentor_id, pair.mentee_id, 'active', 'system', pair.began_at);
+            created := created + 1;
+            mentors := mentors || pair.mentor_id;
+        END IF;
+    END LOOP;
+
+    over_capacity := ARRAY(
+        SELECT p.user_id
+        FROM mentoring.user_profiles AS p
+        WHERE p.user_id = ANY (mentors)
+            AND p.max_mentees < (
+                SELECT count(*)
+                FROM mentoring.mentor_mentee AS m
+                WHERE m.mentor_id = p.user_id AND m.status IN ('active', 'paused')
+            )
+        ORDER BY p.user_id
+    );
+    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    EXECUTE format('SET LOCAL mentorbase.bulk_load = %L', coalesce(caller_bulk, ''));
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.backfill_relationships(bigint, bigint, bigint) IS
+'Makes active relationships, as the system, from bookings that count for none: one for each pair with a booking that is not cancelled, accepted when the first of those was made, past max_mentees too. For the owner, in batches: pass the last ids returned while pairs is at_most; it can be run again at any time. Returns how many pairs it looked at, and of these how many relationships it created, how many had one and got their bookings attributed, had cancelled bookings only, or block each other; and which mentors now have more than max_mentees.';

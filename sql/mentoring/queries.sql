@@ -426,3 +426,9 @@ FROM mentoring.publications
 WHERE mentor_id = :mentor_id AND id < :after_id
 ORDER BY id DESC
 LIMIT :page_size;
+
+-- name: backfill_relationships
+-- Makes relationships from the bookings of pairs that have none, one batch; the counts, and where the next batch begins.
+SELECT
+    pairs, created, attributed, only_cancelled, blocked, over_capacity, last_mentor_id, last_mentee_id
+FROM mentoring.backfill_relationships(:after_mentor_id, :after_mentee_id, :at_most);

@@ -364,7 +364,9 @@ BEGIN
             HINT = 'Name two people.';
     END IF;
 
-    PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
+    IF NOT platform.is_bulk_load('mentoring_app') THEN
+        PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
+    END IF;
     IF NOT EXISTS (
         SELECT FROM mentoring.mentor_mentee_transitions AS t
         WHERE t.from_status IS NULL AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
@@ -905,7 +907,7 @@ BEGIN
 
     IF NEW.relationship_id IS NULL THEN
         NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
-        IF NEW.relationship_id IS NULL THEN
+        IF NEW.relationship_id IS NULL AND NOT platform.is_bulk_load('mentoring_app') THEN
             -- Either this booking sees a relationship that is being made, or that one sees this booking.
             PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.user_id);
             NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);

@@ -43,6 +43,20 @@ $$;
 COMMENT ON FUNCTION platform.is_application(name) IS
 'Whether the session works with the rights of this application role (as itself, or as a login that is a member). Looks at the session''s login and at SET ROLE, either of which suffices; not at current_user, which is the owner inside SECURITY DEFINER code.';
 
+CREATE FUNCTION platform.is_bulk_load(application name)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT coalesce(current_setting('mentorbase.bulk_load', true), '') = 'on' AND NOT platform.is_application(application)
+$$;
+
+COMMENT ON FUNCTION platform.is_bulk_load(name) IS
+'Whether the session loads many rows at once (SET mentorbase.bulk_load = on) and does not work as this application role, which cannot ask for that. Guards then skip what needs one lock a row.';
+
 CREATE FUNCTION platform.current_actor(application name)
 RETURNS platform.actor
 LANGUAGE plpgsql
