@@ -68,3 +68,5 @@ GRANT SELECT ON mentoring.own_mentor_notes, mentoring.own_mentee_notes TO mentor
 GRANT EXECUTE ON FUNCTION
 mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) TO mentoring_app;
 GRANT SELECT, INSERT (mentor_id, kind, reference, title) ON mentoring.publications TO mentoring_app;
+
+GRANT SELECT ON mentoring.v_audit_log TO mentorbase_reader;

@@ -19,6 +19,11 @@ COMMENT ON COLUMN platform.actor.kind IS 'As what they act: user, admin or syste
 COMMENT ON COLUMN platform.actor.id IS
 'The acting person (auth.users.id); NULL for the system and for a database role that edits by hand.';
 
+CREATE TYPE platform.audit_operation AS ENUM ('insert', 'update', 'delete', 'scrub');
+
+COMMENT ON TYPE platform.audit_operation IS
+'What a row of an audit log tells of: a row was inserted, updated or deleted, or its values were erased from the log (scrub).';
+
 -- The one list of business refusals. mentorbase.errors has one exception class for each row.
 CREATE TABLE platform.refusals (
     sqlstate text NOT NULL,

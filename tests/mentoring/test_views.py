@@ -9,7 +9,7 @@ from mentoring.lifecycle import MENTEE, MENTOR, STATUSES, put, scenes, steps
 from psycopg import sql
 from psycopg.rows import dict_row
 
-VIEWS = {"v_mentor_board", "v_mentor_load", "v_mentor_mentee", "v_mentor_mentee_history"}
+VIEWS = {"v_audit_log", "v_mentor_board", "v_mentor_load", "v_mentor_mentee", "v_mentor_mentee_history"}
 HIDDEN = {
     "mentor_notes",
     "mentee_notes",
@@ -34,7 +34,7 @@ def test_an_analyst_reads_the_views_and_nothing_else(admin: psycopg.Connection, 
     assert len(found) > 8
     for schema, name in found:
         statement = sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, name))
-        if (schema, name) in {("mentoring", view) for view in VIEWS}:
+        if name.startswith("v_"):
             reader.execute(statement)
         else:
             with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
@@ -42,12 +42,15 @@ def test_an_analyst_reads_the_views_and_nothing_else(admin: psycopg.Connection, 
             assert caught.value.sqlstate == "42501"
 
 
-@pytest.mark.parametrize("verb", ["INSERT INTO {} DEFAULT VALUES", "UPDATE {} SET mentor_id = 1", "DELETE FROM {}"])
+@pytest.mark.parametrize("verb", ["INSERT INTO {} DEFAULT VALUES", "UPDATE {} SET {} = NULL", "DELETE FROM {}"])
 @pytest.mark.parametrize("view", sorted(VIEWS))
 def test_an_analyst_writes_through_no_view(reader: psycopg.Connection, view: str, verb: str) -> None:
     # 55000: a view of that kind takes no writes from anybody.
     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)) as caught:
-        reader.execute(sql.SQL(verb).format(sql.Identifier("mentoring", view)))
+        column = (
+            reader.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier("mentoring", view))).description[-1].name
+        )
+        reader.execute(sql.SQL(verb).format(sql.Identifier("mentoring", view), sql.Identifier(column)))
     assert caught.value.sqlstate == ("55000" if view in {"v_mentor_board", "v_mentor_load"} else "42501")
 
 
