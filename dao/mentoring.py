@@ -100,15 +100,16 @@ class Step:
     """One step of a relationship's life (``mentoring.mentor_mentee_history``). Times are UTC instants.
 
     Attributes:
+        mentor_id: None once anonymised, and so is `mentee_id`.
         from_status: None for the first step.
         to_status: None where the row was deleted.
-        actor_id: None for the system and for a database role that edited by hand.
+        actor_id: None for the system, for a database role that edited by hand, and once anonymised.
     """
 
     id: int
     relationship_id: int
-    mentor_id: int
-    mentee_id: int
+    mentor_id: int | None
+    mentee_id: int | None
     from_status: RelationshipStatus | None
     to_status: RelationshipStatus | None
     actor_kind: Party

@@ -1227,3 +1227,73 @@ $$;
 
 COMMENT ON FUNCTION mentoring.backfill_relationships(bigint, bigint, bigint) IS
 'Makes active relationships, as the system, from bookings that count for none: one for each pair with a booking that is not cancelled, accepted when the first of those was made, past max_mentees too. For the owner, in batches: pass the last ids returned while pairs is at_most; it can be run again at any time. Returns how many pairs it looked at, and of these how many relationships it created, how many had one and got their bookings attributed, had cancelled bookings only, or block each other; and which mentors now have more than max_mentees.';
+
+CREATE FUNCTION mentoring.purge(dry_run boolean DEFAULT true, at_most bigint DEFAULT 1000)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended_before       timestamptz := now() - make_interval(days => mentoring.setting('request_retention')::integer);
+    caller_actor       text := current_setting('mentorbase.actor', true);
+    caller_reason      text := current_setting('mentorbase.reason', true);
+    caller_maintenance text := current_setting('mentorbase.maintenance', true);
+    requests           bigint[];
+    request            bigint;
+    mentors            bigint[];
+    mentees            bigint[];
+    pair               record;
+    affected           bigint;
+BEGIN
+    IF dry_run THEN
+        SELECT count(*) INTO affected
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status IN ('rejected', 'cancelled', 'expired') AND m.ended_at <= ended_before;
+        RETURN affected;
+    END IF;
+
+    SET LOCAL mentorbase.actor = 'system';
+    SET LOCAL mentorbase.reason = 'anonymised';
+    SET LOCAL mentorbase.maintenance = 'mentoring';
+    requests := ARRAY(
+        SELECT m.id
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status IN ('rejected', 'cancelled', 'expired') AND m.ended_at <= ended_before
+        ORDER BY m.ended_at, m.id
+        LIMIT at_most
+        FOR UPDATE SKIP LOCKED
+    );
+    SELECT array_agg(p.mentor_id), array_agg(p.user_id) INTO mentors, mentees
+    FROM (
+        SELECT DISTINCT b.mentor_id, b.user_id
+        FROM mentoring.subject_schedule AS b
+        WHERE b.relationship_id = ANY (requests)
+    ) AS p;
+
+    DELETE FROM mentoring.mentor_mentee AS m WHERE m.id = ANY (requests);
+    GET DIAGNOSTICS affected = ROW_COUNT;
+    UPDATE mentoring.mentor_mentee_history AS h
+    SET mentor_id = NULL, mentee_id = NULL, actor_id = NULL, reason = NULL
+    WHERE h.relationship_id = ANY (requests);
+    FOREACH request IN ARRAY requests LOOP
+        PERFORM platform.scrub('mentoring', 'mentor_mentee', jsonb_build_object('id', request));
+    END LOOP;
+
+    -- What was booked counts for another relationship of the pair from now on, if there is any.
+    FOR pair IN SELECT p.mentor_id, p.mentee_id FROM unnest(mentors, mentees) AS p (mentor_id, mentee_id)
+    LOOP
+        PERFORM mentoring.attribute_bookings(pair.mentor_id, pair.mentee_id);
+    END LOOP;
+
+    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', coalesce(caller_maintenance, ''));
+    RETURN affected;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.purge(boolean, bigint) IS
+'Anonymises requests that were never accepted (rejected, cancelled, expired) and ended longer ago than the setting request_retention, the oldest first, at most so many: the row goes with its notes, its history stays without people and reasons, its audit rows without values. Returns how many; call it again while it returns that many. With dry_run, the default, nothing changes and it returns how many there are. For the owner.';

@@ -65,7 +65,8 @@ FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
 INSERT INTO mentoring.settings (name, value, unit, meaning) VALUES
 ('request_cooldown', 30, 'days', 'After a rejection, how long the other side may not ask again; the rejecter may at any time.'),
 ('request_expiry', 14, 'days', 'How old an unanswered request must be before the system may let it expire.'),
-('open_requests', 5, 'requests', 'How many requests of their own a mentee may have waiting for an answer.');
+('open_requests', 5, 'requests', 'How many requests of their own a mentee may have waiting for an answer.'),
+('request_retention', 365, 'days', 'How long a request that was never accepted keeps its people after it ended; then it is anonymised.');
 
 -- A person as a mentor and as a learner. The row that is locked while a place of the mentor is taken.
 CREATE TABLE mentoring.user_profiles (
@@ -607,8 +608,8 @@ EXECUTE FUNCTION mentoring.record_mentor_mentee_history();
 CREATE TABLE mentoring.mentor_mentee_history (
     id              bigint      GENERATED ALWAYS AS IDENTITY,
     relationship_id bigint      NOT NULL,
-    mentor_id       bigint      NOT NULL,
-    mentee_id       bigint      NOT NULL,
+    mentor_id       bigint,
+    mentee_id       bigint,
     from_status     mentoring.mentor_mentee_status,
     to_status       mentoring.mentor_mentee_status,
     actor_kind      mentoring.party NOT NULL,
@@ -623,16 +624,16 @@ CREATE TABLE mentoring.mentor_mentee_history (
 );
 
 COMMENT ON TABLE mentoring.mentor_mentee_history IS
-'Every step of every relationship: who, when, from, to, why. Append-only, written by a trigger, kept when the relationship itself is deleted.';
+'Every step of every relationship: who, when, from, to, why. Append-only, written by a trigger, kept when the relationship itself is deleted. mentoring.purge() takes people and reasons out of the steps of requests that were never accepted.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.id IS 'Order of the steps.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.relationship_id IS 'The relationship (mentor_mentee.id), which may be gone.';
-COMMENT ON COLUMN mentoring.mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id).';
-COMMENT ON COLUMN mentoring.mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id).';
+COMMENT ON COLUMN mentoring.mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id); NULL once anonymised.';
+COMMENT ON COLUMN mentoring.mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id); NULL once anonymised.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.from_status IS 'Status before; NULL for the first step.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.to_status IS 'Status after; NULL where the row was deleted.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.actor_kind IS 'As what the actor took the step: mentor, mentee, admin or system.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.actor_id IS
-'Who took it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+'Who took it (auth.users.id); NULL for the system, for a database role that edited by hand, and once anonymised.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.db_login IS 'The database login of the session.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.db_role IS 'The role the session had set (SET ROLE), if any.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.reason IS 'Why, in the actor''s words, up to 500 characters; NULL if not said.';
@@ -1401,3 +1402,7 @@ CREATE TRIGGER publications_audit_delete
 AFTER DELETE ON mentoring.publications
 REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+-- Requests that were never accepted, by their end: what mentoring.purge() anonymises.
+CREATE INDEX mentor_mentee_unaccepted_idx ON mentoring.mentor_mentee (ended_at, id)
+WHERE status IN ('rejected', 'cancelled', 'expired');

@@ -50,13 +50,13 @@ COMMENT ON VIEW mentoring.v_mentor_mentee_history IS
 'Every step of every relationship, for analysts: all but the reasons, which are people''s own words, and the database logins.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.step_id IS 'Order of the steps.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.relationship_id IS 'The relationship, which may be gone.';
-COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id).';
-COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id).';
+COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id); NULL once anonymised.';
+COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id); NULL once anonymised.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.from_status IS 'Status before; NULL for the first step.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.to_status IS 'Status after; NULL where the relationship was deleted.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.actor_kind IS 'As what the actor took the step: mentor, mentee, admin or system.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.actor_id IS
-'Who took it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+'Who took it (auth.users.id); NULL for the system, for a database role that edited by hand, and once anonymised.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.occurred_at IS 'When: the start of the transaction that took the step.';
 
 -- For applications; analysts find the same in v_mentor_board. With the owner's rights: one with the rights of who asks

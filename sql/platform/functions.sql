@@ -123,6 +123,10 @@ $$;
 
 COMMENT ON FUNCTION platform.set_updated_at() IS 'Row trigger: stamps updated_at with the start of the transaction.';
 
+CREATE TRIGGER settings_set_updated_at
+BEFORE UPDATE ON platform.settings
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
 CREATE FUNCTION platform.refuse_change()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -309,7 +313,9 @@ $$;
 COMMENT ON FUNCTION platform.make_months(name, name, integer) IS
 'Makes the partitions of a table that is partitioned by month: the present month, so many months ahead, and whichever months the DEFAULT partition has rows of, which move. Returns the names of those made; those that exist stay. A month that nobody made in time loses nothing: its rows wait in the DEFAULT partition. For the owner, monthly; it waits for the writers of the DEFAULT partition only.';
 
-CREATE FUNCTION platform.drop_months(in_schema name, in_table name, keep interval)
+CREATE FUNCTION platform.drop_months(
+    in_schema name, in_table name, keep interval, dry_run boolean DEFAULT false
+)
 RETURNS text[]
 LANGUAGE plpgsql
 VOLATILE
@@ -331,15 +337,17 @@ BEGIN
             AND to_date(right(c.relname, 8), '"y"YYYY"m"MM')::timestamptz + interval '1 month' <= now() - keep
         ORDER BY c.relname
     LOOP
-        EXECUTE format('DROP TABLE %I.%I', in_schema, leaf);
+        IF NOT dry_run THEN
+            EXECUTE format('DROP TABLE %I.%I', in_schema, leaf);
+        END IF;
         dropped := dropped || leaf::text;
     END LOOP;
     RETURN dropped;
 END
 $$;
 
-COMMENT ON FUNCTION platform.drop_months(name, name, interval) IS
-'Drops the monthly partitions all of whose rows are older than this, and returns their names. For the owner.';
+COMMENT ON FUNCTION platform.drop_months(name, name, interval, boolean) IS
+'Drops the monthly partitions all of whose rows are older than this, and returns their names; with dry_run it only returns them. For the owner.';
 
 CREATE FUNCTION platform.scrub(in_schema name, of_table name, of_key jsonb)
 RETURNS bigint
@@ -375,3 +383,35 @@ $$;
 
 COMMENT ON FUNCTION platform.scrub(name, name, jsonb) IS
 'Erases the values that a schema''s audit log keeps of one row, given by table and key such as {"id": 7}: who changed which row and when stays. Records itself, and returns how many rows it erased. For the owner, when somebody asks to be forgotten.';
+
+CREATE FUNCTION platform.maintain_audit_logs(dry_run boolean DEFAULT false)
+RETURNS TABLE (schema_name name, made text[], dropped text[])
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keep interval;
+BEGIN
+    SELECT make_interval(days => s.value::integer) INTO STRICT keep
+    FROM platform.settings AS s
+    WHERE s.name = 'audit_retention';
+
+    FOR schema_name IN
+        SELECT n.nspname
+        FROM pg_class AS c
+        INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid
+        WHERE c.relname = 'audit_log' AND c.relkind = 'p' AND c.relowner = 'mentorbase_owner'::regrole
+        ORDER BY n.nspname
+    LOOP
+        made := CASE WHEN dry_run THEN '{}' ELSE platform.make_months(schema_name, 'audit_log') END;
+        dropped := platform.drop_months(schema_name, 'audit_log', keep, dry_run);
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION platform.maintain_audit_logs(boolean) IS
+'Makes the months ahead of every audit log, and drops those that are older than the setting audit_retention; one row a schema with the names. With dry_run nothing is made or dropped, and the row says what would be dropped. For the owner, daily or monthly.';
