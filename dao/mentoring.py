@@ -932,6 +932,8 @@ class Mentoring(Queries[S], service="mentoring"):
     def write_note(self, relationship_id: Id, *, note: Note | None, actor_id: Id | None = None) -> int:
         """Replace what the actor's own side noted: ``mentoring.write_note()``; return the relationship's version.
 
+        The version stays the same: a note is not the other side's to notice.
+
         Args:
             note: up to 10000 characters; None removes it.
 

@@ -1070,7 +1070,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.write_note(bigint, text, bigint) IS
-'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s new version. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';
+'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s version, which a note does not change. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';
 
 CREATE FUNCTION mentoring.publish(
     mentor_id bigint,

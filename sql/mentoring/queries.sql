@@ -395,7 +395,7 @@ SELECT mentoring.expire_requests(:at_most);
 SELECT mentoring.read_note(:relationship_id, :actor_id);
 
 -- name: write_note
--- Replaces what the actor's own side noted; the relationship's new version.
+-- Replaces what the actor's own side noted; the relationship's version, which a note does not change.
 SELECT mentoring.write_note(:relationship_id, :note, :actor_id);
 
 -- name: subscribers

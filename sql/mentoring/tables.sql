@@ -302,9 +302,9 @@ COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentor_at IS
 'When the mentor removed it from their own lists; NULL while it is shown there. It stays in the mentee''s.';
 COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentee_at IS
 'When the mentee removed it from their own lists; NULL while it is shown there. It stays in the mentor''s.';
-COMMENT ON COLUMN mentoring.mentor_mentee.version IS 'Counts the changes of this row from 1, for optimistic locking.';
+COMMENT ON COLUMN mentoring.mentor_mentee.version IS 'Counts the changes of this row from 1, for optimistic locking. Notes and removals are not counted: they are not the other side''s to notice.';
 COMMENT ON COLUMN mentoring.mentor_mentee.created_at IS 'When the relationship was asked for or imported. Never changes.';
-COMMENT ON COLUMN mentoring.mentor_mentee.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON COLUMN mentoring.mentor_mentee.updated_at IS 'When version last changed; kept by a trigger.';
 COMMENT ON CONSTRAINT mentor_mentee_pkey ON mentoring.mentor_mentee IS 'One row a relationship.';
 COMMENT ON CONSTRAINT mentor_mentee_id_mentor_id_mentee_id_key ON mentoring.mentor_mentee IS
 'A relationship has one mentor and one mentee; bookings refer to all three together.';
@@ -513,8 +513,16 @@ BEGIN
         END IF;
     END IF;
 
-    NEW.version := OLD.version + 1;
-    NEW.updated_at := now();
+    -- A note or a removal is not the other side's to notice.
+    IF (NEW.status, NEW.resume_at, NEW.subscribe_to_quizzes, NEW.subscribe_to_courses, NEW.subscribe_to_subjects)
+        IS DISTINCT FROM
+        (OLD.status, OLD.resume_at, OLD.subscribe_to_quizzes, OLD.subscribe_to_courses, OLD.subscribe_to_subjects)
+    THEN
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := now();
+    ELSE
+        NEW.updated_at := OLD.updated_at;
+    END IF;
     RETURN NEW;
 END
 $$;
