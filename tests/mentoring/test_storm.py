@@ -99,6 +99,20 @@ STORY = """
     UNION ALL
     SELECT t.id FROM mentoring.{table} AS t WHERE t.id NOT IN (SELECT s.key FROM story AS s)
 """
+LINGER = """
+    CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_sleep(random() / 50);
+        RETURN NEW;
+    END
+    $$;
+    CREATE TRIGGER zz_linger BEFORE INSERT OR UPDATE ON mentoring.mentor_mentee
+    FOR EACH ROW EXECUTE FUNCTION linger();
+    CREATE TRIGGER zz_linger BEFORE INSERT ON mentoring.subject_schedule FOR EACH ROW EXECUTE FUNCTION linger();
+    CREATE TRIGGER zz_linger BEFORE INSERT ON mentoring.blocks FOR EACH ROW EXECUTE FUNCTION linger()
+"""
+"""After its guards and before the write itself everybody pauses a little, so that what is not locked is overtaken."""
+
 WRONG = {
     "two live relations of a pair": f"""
         SELECT mentor_id, mentee_id FROM mentoring.mentor_mentee WHERE {LIVE} GROUP BY 1, 2 HAVING count(*) > 1
@@ -339,6 +353,7 @@ def test_whatever_sixteen_clients_do_at_once_is_done_whole_or_refused_by_name_an
         if mentee != mentor
     ]
     seen: list[Any] = [crowd.mentoring.booking(booking) for booking in over]
+    admin.execute(LINGER)
     for mentor in LIMITS:
         with crowd.transaction(actor=mentor) as tx:
             tx.mentoring.save_profile(mentor, max_mentees=LIMITS[mentor][0])
@@ -348,7 +363,7 @@ def test_whatever_sixteen_clients_do_at_once_is_done_whole_or_refused_by_name_an
         futures = [pool.submit(client.run, CALLS // CLIENTS) for client in clients]
         while not all(future.done() for future in futures):
             assert look(admin) == {}
-            time.sleep(0.5)
+            time.sleep(0.05)
     for future in futures:
         future.result()
 
