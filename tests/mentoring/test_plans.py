@@ -5,7 +5,7 @@ A new named query needs a row in `BUDGETS`: what to call it with, the pages it m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -84,6 +84,7 @@ STATISTICS = "subject_schedule_relationship_id_idx"
 SESSION = {"booked_date": in_hours(24), "ends_at": in_hours(25)}
 PRESENT = [RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED]
 
+# Reads first: a write leaves pages behind of which an index cannot tell what is visible, though it is undone.
 BUDGETS: dict[str, list[Budget]] = {
     "relationship": [Budget({"relationship_id": "@typical"}, 5, {RELATION})],
     "mentees": [
@@ -115,8 +116,8 @@ BUDGETS: dict[str, list[Budget]] = {
         Budget({"relationship_id": "@busiest"}, 30, {RELATION, STATISTICS}),
     ],
     "mentor_statistics": [
-        Budget({"mentor_id": "@mentor_of_15", "page_size": 15}, 150, {OF_MENTOR, STATISTICS}),
-        Budget({"mentor_id": "@mentor"}, 600, {OF_MENTOR, STATISTICS}),
+        Budget({"mentor_id": "@mentor_of_15", "page_size": 15}, 150, {OF_MENTOR, RELATION, STATISTICS}),
+        Budget({"mentor_id": "@mentor"}, 420, {OF_MENTOR, RELATION, STATISTICS}),
     ],
     "mentee_statistics": [Budget({"mentee_id": "@mentee"}, 150, {OF_MENTEE, STATISTICS})],
     "get_session_statistics": [
@@ -164,12 +165,14 @@ class Question:
     Attributes:
         role: the login that types it.
         text: the statement, with `KNOWN` in braces.
+        also: indexes that its plan may use as well.
     """
 
     role: str
     text: str
     pages: int
     indexes: set[str]
+    also: set[str] = field(default_factory=set)
 
 
 BY_DATE = "mentor_mentee_created_at_idx"
@@ -224,6 +227,7 @@ QUESTIONS = {
         "SELECT * FROM mentoring.v_mentor_board WHERE mentor_id = {mentor_of_15}",
         150,
         {OF_MENTOR, STATISTICS},
+        {RELATION},  # PostgreSQL before 18 joins the table with itself
     ),
     "how full a mentor is": Question(
         READER,
@@ -331,10 +335,10 @@ def execute(prepared: str, values: list[Any]) -> sql.Composable:
     return sql.SQL("EXECUTE {}{}").format(sql.Identifier(prepared), arguments)
 
 
-def assert_within(plan: Plan, pages: int, indexes: set[str]) -> None:
+def assert_within(plan: Plan, pages: int, indexes: set[str], also: Set[str] = frozenset()) -> None:
     assert plan.scans == {}, plan.nodes
     assert [node for node in plan.nodes if node["Node Type"] == "Seq Scan"] == [], plan.nodes
-    assert plan.indexes == indexes, plan.nodes
+    assert indexes <= plan.indexes <= indexes | also, plan.nodes
     assert plan.pages <= pages, plan.nodes
 
 
@@ -347,17 +351,17 @@ def test_every_named_query_has_a_budget() -> None:
 def test_at_a_million_bookings_every_query_goes_by_its_indexes_and_stays_within_its_budget_of_pages(
     volume: Volume, subtests: pytest.Subtests
 ) -> None:
-    for (name, budgets), plans in product(BUDGETS.items(), PLANS):
-        for budget in budgets:
-            with subtests.test(f"{name} {budget.label} {plans}"):
-                assert_within(plan_of(volume, name, budget, plans), budget.pages, budget.indexes)
-
     for asked, question in QUESTIONS.items():
         statement = sql.SQL(question.text.format(**volume.known))  # type: ignore[arg-type]
         dsn = make_conninfo(volume.dsn, user=question.role)
         with subtests.test(asked), psycopg.connect(dsn, autocommit=True) as conn, conn.transaction():
             conn.execute(statement)
-            assert_within(explain(conn, statement), question.pages, question.indexes)
+            assert_within(explain(conn, statement), question.pages, question.indexes, question.also)
+
+    for (name, budgets), plans in product(BUDGETS.items(), PLANS):
+        for budget in budgets:
+            with subtests.test(f"{name} {budget.label} {plans}"):
+                assert_within(plan_of(volume, name, budget, plans), budget.pages, budget.indexes)
 
     with (
         subtests.test("what goes by no index is seen"),

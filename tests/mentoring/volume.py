@@ -149,6 +149,8 @@ def load(admin: psycopg.Connection) -> None:
             admin.execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) FROM {name}))")
     # Pages become all-visible only once the commit is known to be on disk.
     admin.execute("SET synchronous_commit = on")
+    # ANALYZE takes a sample at random; a large one makes the same plans each time.
+    admin.execute("SET default_statistics_target = 1000")
     admin.execute(f"VACUUM (ANALYZE) {', '.join(GROWING)}")
 
 
