@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 from typing import Any
@@ -24,7 +25,7 @@ from mentorbase import (
 )
 from mentoring.booking import booking_hint, booking_steps, bookings, put_booking, put_subject
 from mentoring.lifecycle import ADMIN, MENTEE, MENTOR, hint, put, rows, scenes, steps
-from mentoring.racing import at_once, behind
+from mentoring.racing import at_once, behind, outcome, wait_until_stuck
 from psycopg import IsolationLevel
 
 pytestmark = pytest.mark.usefixtures("people")
@@ -421,3 +422,21 @@ def test_of_two_outcomes_of_a_booking_at_once_one_is_recorded_and_the_other_is_t
     [row], [step] = bookings(admin), booking_steps(admin)
     assert (row["status"], row["cancelled_by"]) == (winner.status, winner.cancelled_by)
     assert (step["from_status"], step["to_status"]) == (status, winner.status)
+
+
+def test_a_block_that_is_lifted_while_it_is_made_again_is_made_again(admin: psycopg.Connection, db: Database) -> None:
+    db.mentoring.block(MENTOR, MENTEE, actor_id=MENTOR)
+    admin.execute(
+        """
+        CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$;
+        CREATE TRIGGER zz_linger AFTER INSERT ON mentoring.blocks FOR EACH STATEMENT EXECUTE FUNCTION linger()
+        """
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with admin.transaction():
+            admin.execute("SELECT pg_advisory_xact_lock(4711)")
+            again = pool.submit(outcome, partial(db.mentoring.block, MENTOR, MENTEE, actor_id=MENTOR))
+            wait_until_stuck(admin, [again])
+            assert db.mentoring.unblock(MENTOR, MENTEE, actor_id=MENTOR)
+        assert [again.result()] == db.mentoring.blocks(MENTOR)
