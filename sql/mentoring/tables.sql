@@ -333,11 +333,13 @@ WHERE status IN ('pending', 'active', 'paused');
 
 COMMENT ON INDEX mentoring.mentor_mentee_live_pair_key IS 'A pair has at most one relationship that is pending, active or paused.';
 
--- A mentor's relationships by status, newest first; the places taken.
-CREATE INDEX mentor_mentee_mentor_id_status_idx ON mentoring.mentor_mentee (mentor_id, status, id);
+-- A mentor's relationships by status, newest first, without those that they removed; the places taken.
+CREATE INDEX mentor_mentee_mentor_id_status_idx ON mentoring.mentor_mentee (mentor_id, status, id)
+INCLUDE (hidden_by_mentor_at);
 
--- A mentee's relationships by status, newest first; the pair's last rejection.
-CREATE INDEX mentor_mentee_mentee_id_status_idx ON mentoring.mentor_mentee (mentee_id, status, id);
+-- A mentee's relationships by status, newest first, without those that they removed; the pair's last rejection.
+CREATE INDEX mentor_mentee_mentee_id_status_idx ON mentoring.mentor_mentee (mentee_id, status, id)
+INCLUDE (hidden_by_mentee_at);
 
 -- Relationships by date, for analysts.
 CREATE INDEX mentor_mentee_created_at_idx ON mentoring.mentor_mentee (created_at);
@@ -383,6 +385,7 @@ BEGIN
             HINT = 'Act as that party, or name your own side in initiated_by.';
     END IF;
 
+    PERFORM mentoring.check_not_blocked(NEW.mentor_id, NEW.mentee_id);
     IF NEW.status = 'pending' THEN
         PERFORM mentoring.check_may_ask(NEW.mentor_id, NEW.mentee_id, actor.id);
     ELSE
@@ -401,7 +404,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.guard_mentor_mentee_insert() IS
-'Row trigger of mentor_mentee: who may make a relationship in which status, whether the mentor takes requests, whether the pair cools down, whether a place is free.';
+'Row trigger of mentor_mentee: who may make a relationship in which status, whether one of the two blocks the other, whether the mentor takes requests, whether the pair cools down, whether a place is free.';
 
 CREATE TRIGGER mentor_mentee_guard_insert
 BEFORE INSERT ON mentoring.mentor_mentee
@@ -1115,7 +1118,7 @@ CREATE TABLE mentoring.blocks (
 );
 
 COMMENT ON TABLE mentoring.blocks IS
-'Who has blocked whom, one row a pair and direction. Between the two no request is possible, in either direction; a live relationship ends when the block is made. Seen by nobody but the blocker.';
+'Who has blocked whom, one row a pair and direction. Between the two no relationship can be made, by whomever and in either direction; a live one ends when the block is made. Seen by nobody but the blocker.';
 COMMENT ON COLUMN mentoring.blocks.blocker_id IS 'Who blocks (auth.users.id).';
 COMMENT ON COLUMN mentoring.blocks.blocked_id IS 'Who is blocked (auth.users.id).';
 COMMENT ON COLUMN mentoring.blocks.created_at IS 'Since when.';
