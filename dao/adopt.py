@@ -665,6 +665,8 @@ class _Import:
                 self._take(table, fate, first, last)
             if self._progress:
                 self._progress(table.name, last, total)
+        # Plans for an empty table would be far too slow for what follows.
+        self._conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*table.target)))
 
     def _take(self, table: _Table, fate: sql.Composed, first: int, last: int) -> None:
         """Take these rows; where the database refuses, halve them down to the row that it refuses."""
