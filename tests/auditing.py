@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 Row = dict[str, Any]
-NOT_YET = pytest.mark.xfail(reason="the next migration keeps it", strict=True)
 OPERATIONS = ("insert", "update", "delete")
 
 

@@ -177,3 +177,8 @@ CREATE TRIGGER users_audit_delete
 AFTER DELETE ON auth.users
 REFERENCING OLD TABLE AS changed_rows
 FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'username,first_name,last_name');
+
+-- It would leave no trace.
+CREATE TRIGGER users_refuse_truncate
+BEFORE TRUNCATE ON auth.users
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();

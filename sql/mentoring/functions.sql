@@ -1245,12 +1245,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    ended_before       timestamptz := now() - make_interval(days => mentoring.setting('request_retention')::integer);
+    -- Not before the pair has cooled down, or it would ask again too early.
+    ended_before       timestamptz := now() - make_interval(
+        days => greatest(mentoring.setting('request_retention'), mentoring.setting('request_cooldown'))::integer
+    );
     caller_actor       text := current_setting('mentorbase.actor', true);
     caller_reason      text := current_setting('mentorbase.reason', true);
     caller_maintenance text := current_setting('mentorbase.maintenance', true);
     requests           bigint[];
-    request            bigint;
     mentors            bigint[];
     mentees            bigint[];
     pair               record;
@@ -1266,14 +1268,29 @@ BEGIN
     SET LOCAL mentorbase.actor = 'system';
     SET LOCAL mentorbase.reason = 'anonymised';
     SET LOCAL mentorbase.maintenance = 'mentoring';
+    -- One at a time: two would each give bookings to what the other deletes.
+    LOCK TABLE ONLY mentoring.audit_log IN SHARE UPDATE EXCLUSIVE MODE;
     requests := ARRAY(
         SELECT m.id
         FROM mentoring.mentor_mentee AS m
         WHERE m.status IN ('rejected', 'cancelled', 'expired') AND m.ended_at <= ended_before
         ORDER BY m.ended_at, m.id
         LIMIT at_most
-        FOR UPDATE SKIP LOCKED
     );
+    -- A relationship that is made meanwhile takes over the bookings that are set free here, or is given them.
+    FOR pair IN
+        SELECT DISTINCT m.mentor_id, m.mentee_id
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.id = ANY (requests)
+        ORDER BY m.mentor_id, m.mentee_id
+    LOOP
+        PERFORM mentoring.lock_pair(pair.mentor_id, pair.mentee_id);
+    END LOOP;
+    -- Those that a booking is being made for stay until next time.
+    requests := ARRAY(
+        SELECT m.id FROM mentoring.mentor_mentee AS m WHERE m.id = ANY (requests) FOR UPDATE SKIP LOCKED
+    );
+
     SELECT array_agg(p.mentor_id), array_agg(p.user_id) INTO mentors, mentees
     FROM (
         SELECT DISTINCT b.mentor_id, b.user_id
@@ -1286,9 +1303,10 @@ BEGIN
     UPDATE mentoring.mentor_mentee_history AS h
     SET mentor_id = NULL, mentee_id = NULL, actor_id = NULL, reason = NULL
     WHERE h.relationship_id = ANY (requests);
-    FOREACH request IN ARRAY requests LOOP
-        PERFORM platform.scrub('mentoring', 'mentor_mentee', jsonb_build_object('id', request));
-    END LOOP;
+    PERFORM platform.scrub_rows(
+        'mentoring', 'mentor_mentee', ARRAY(SELECT jsonb_build_object('id', r.id) FROM unnest(requests) AS r (id)),
+        with_actor => true
+    );
 
     -- What was booked counts for another relationship of the pair from now on, if there is any.
     FOR pair IN SELECT p.mentor_id, p.mentee_id FROM unnest(mentors, mentees) AS p (mentor_id, mentee_id)
@@ -1304,4 +1322,4 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.purge(boolean, bigint) IS
-'Anonymises requests that were never accepted (rejected, cancelled, expired) and ended longer ago than the setting request_retention, the oldest first, at most so many: the row goes with its notes, its history stays without people and reasons, its audit rows without values. Returns how many; call it again while it returns that many. With dry_run, the default, nothing changes and it returns how many there are. For the owner.';
+'Anonymises requests that were never accepted (rejected, cancelled, expired) and ended longer ago than the setting request_retention, the oldest first, at most so many: the row goes with its notes, its history stays without people and reasons, its audit rows without people and values. Not before the pair has cooled down (request_cooldown). One at a time. Returns how many; call it again while it returns that many. With dry_run, the default, nothing changes and it returns how many there are. For the owner.';

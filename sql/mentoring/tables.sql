@@ -901,6 +901,13 @@ BEGIN
     END IF;
     IF NEW.relationship_id IS NULL AND NEW.user_id <> NEW.mentor_id THEN
         NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
+        IF NOT platform.is_bulk_load('mentoring_app') THEN
+            -- purge() may be deleting it; the foreign key would wait for that, and then refuse.
+            SELECT m.id INTO NEW.relationship_id
+            FROM mentoring.mentor_mentee AS m
+            WHERE m.id = NEW.relationship_id
+            FOR KEY SHARE;
+        END IF;
         IF NEW.relationship_id IS NULL AND NOT platform.is_bulk_load('mentoring_app') THEN
             -- Either this booking sees a relationship that is being made, or that one sees this booking.
             PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.user_id);
@@ -1003,7 +1010,11 @@ BEGIN
         OLD.cancelled_at, OLD.created_at)
         OR (
             NEW.relationship_id IS DISTINCT FROM OLD.relationship_id
-            AND OLD.relationship_id IS NOT NULL AND NEW.relationship_id IS NOT NULL
+            AND OLD.relationship_id IS NOT NULL
+            AND (
+                NEW.relationship_id IS NOT NULL
+                OR EXISTS (SELECT FROM mentoring.mentor_mentee AS m WHERE m.id = OLD.relationship_id)
+            )
         )
     THEN
         RAISE EXCEPTION 'who booked what and when is kept by the database' USING
@@ -1027,7 +1038,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.guard_subject_schedule_update() IS
-'Row trigger of subject_schedule: allows the steps of subject_schedule_transitions and nothing else, completes no session before its end, stamps cancellations. relationship_id changes only from NULL (the pair''s first relationship takes the booking over) and to NULL (its relationship was deleted).';
+'Row trigger of subject_schedule: allows the steps of subject_schedule_transitions and nothing else, completes no session before its end, stamps cancellations. relationship_id changes only from NULL (the pair''s first relationship takes the booking over) and to NULL (its relationship is gone).';
 
 CREATE TRIGGER subject_schedule_guard_update
 BEFORE UPDATE ON mentoring.subject_schedule
@@ -1422,7 +1433,13 @@ CREATE TRIGGER mentor_mentee_audit_update
 AFTER UPDATE ON mentoring.mentor_mentee
 FOR EACH ROW WHEN (
     old.status = new.status
-    OR (old.hidden_by_mentor_at, old.hidden_by_mentee_at) IS DISTINCT FROM (new.hidden_by_mentor_at, new.hidden_by_mentee_at)
+    OR (
+        old.subscribe_to_quizzes, old.subscribe_to_courses, old.subscribe_to_subjects, old.mentor_notes,
+        old.mentee_notes, old.hidden_by_mentor_at, old.hidden_by_mentee_at
+    ) IS DISTINCT FROM (
+        new.subscribe_to_quizzes, new.subscribe_to_courses, new.subscribe_to_subjects, new.mentor_notes,
+        new.mentee_notes, new.hidden_by_mentor_at, new.hidden_by_mentee_at
+    )
 )
 EXECUTE FUNCTION platform.audit('id', 'mentor_notes,mentee_notes');
 
@@ -1474,3 +1491,20 @@ FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
 -- Requests that were never accepted, by their end: what mentoring.purge() anonymises.
 CREATE INDEX mentor_mentee_unaccepted_idx ON mentoring.mentor_mentee (ended_at, id)
 WHERE status IN ('rejected', 'cancelled', 'expired');
+
+-- It would leave no trace.
+CREATE TRIGGER settings_refuse_truncate
+BEFORE TRUNCATE ON mentoring.settings
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER user_profiles_refuse_truncate
+BEFORE TRUNCATE ON mentoring.user_profiles
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER subjects_refuse_truncate
+BEFORE TRUNCATE ON mentoring.subjects
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER blocks_refuse_truncate
+BEFORE TRUNCATE ON mentoring.blocks
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();

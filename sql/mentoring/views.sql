@@ -293,10 +293,11 @@ SELECT
     a.actor_id,
     a.transaction_id,
     a.occurred_at
-FROM mentoring.audit_log AS a;
+FROM mentoring.audit_log AS a
+WHERE a.table_name <> 'blocks';
 
 COMMENT ON VIEW mentoring.v_audit_log IS
-'Who changed which row of this schema and when, for analysts: all but the values and the database logins. Filter by occurred_at.';
+'Who changed which row of this schema and when, for analysts: all but the values, the database logins, and blocks, which are nobody''s business but the blocker''s. Filter by occurred_at.';
 COMMENT ON COLUMN mentoring.v_audit_log.change_id IS 'Order of the changes.';
 COMMENT ON COLUMN mentoring.v_audit_log.table_name IS 'The table whose row changed.';
 COMMENT ON COLUMN mentoring.v_audit_log.row_key IS 'The row: its key columns and their values.';

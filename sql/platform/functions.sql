@@ -258,19 +258,34 @@ SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC' -- months are those of UTC
 AS $$
 DECLARE
-    parent           regclass := format('%I.%I', in_schema, in_table)::regclass;
-    default_leaf     regclass;
-    time_column      name;
-    month            timestamptz;
-    leaf             text;
-    guard            record;
-    made             text[] := ARRAY[]::text[];
-    caller_setting   text := current_setting('mentorbase.maintenance', true);
+    parent         regclass := format('%I.%I', in_schema, in_table)::regclass;
+    default_leaf   regclass;
+    time_column    name;
+    present        text;
+    month          timestamptz;
+    leaf           text;
+    guard          record;
+    made           text[] := ARRAY[]::text[];
+    caller_setting text := current_setting('mentorbase.maintenance', true);
 BEGIN
     SELECT p.partdefid, a.attname INTO default_leaf, time_column
     FROM pg_partitioned_table AS p
+    INNER JOIN pg_class AS c ON c.oid = p.partrelid AND pg_has_role(c.relowner, 'MEMBER')
     INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
-    WHERE p.partrelid = parent;
+    WHERE p.partrelid = parent AND p.partdefid <> 0;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is not a table of the owner''s with a partition for each month and a DEFAULT one', parent USING
+            ERRCODE = 'MB007',
+            HINT = 'Name a table such as audit_log.';
+    END IF;
+
+    -- One at a time. Writers go on, unless the present month is missing: PostgreSQL refuses a row (23514) that is on its
+    -- way into the DEFAULT partition while its month is attached, so then they wait before they look for a partition.
+    present := format('%I.%I', in_schema, in_table || to_char(now(), '"_y"YYYY"m"MM'));
+    EXECUTE format(
+        'LOCK TABLE ONLY %s IN %s MODE', parent,
+        CASE WHEN to_regclass(present) IS NULL THEN 'SHARE ROW EXCLUSIVE' ELSE 'SHARE UPDATE EXCLUSIVE' END
+    );
 
     EXECUTE format('SET LOCAL mentorbase.maintenance = %L', in_schema);
     FOR month IN EXECUTE format(
@@ -311,7 +326,7 @@ END
 $$;
 
 COMMENT ON FUNCTION platform.make_months(name, name, integer) IS
-'Makes the partitions of a table that is partitioned by month: the present month, so many months ahead, and whichever months the DEFAULT partition has rows of, which move. Returns the names of those made; those that exist stay. A month that nobody made in time loses nothing: its rows wait in the DEFAULT partition. For the owner, monthly; it waits for the writers of the DEFAULT partition only.';
+'Makes the partitions of a table that is partitioned by month: the present month, so many months ahead, and whichever months the DEFAULT partition has rows of, which move. Returns the names of those made; those that exist stay. A month that nobody made in time loses nothing: its rows wait in the DEFAULT partition. For the owner, monthly; it waits for whoever reads or writes the DEFAULT partition only. One at a time; writers wait for it only where the present month is missing. Refusals: MB007.';
 
 CREATE FUNCTION platform.drop_months(
     in_schema name, in_table name, keep interval, dry_run boolean DEFAULT false
@@ -328,6 +343,11 @@ DECLARE
     leaf    name;
     dropped text[] := ARRAY[]::text[];
 BEGIN
+    IF keep < interval '0' THEN
+        RAISE EXCEPTION 'months to come are not dropped' USING
+            ERRCODE = 'MB007',
+            HINT = 'Give how long months are kept.';
+    END IF;
     FOR leaf IN
         SELECT c.relname
         FROM pg_inherits AS i
@@ -349,7 +369,7 @@ $$;
 COMMENT ON FUNCTION platform.drop_months(name, name, interval, boolean) IS
 'Drops the monthly partitions all of whose rows are older than this, and returns their names; with dry_run it only returns them. For the owner.';
 
-CREATE FUNCTION platform.scrub(in_schema name, of_table name, of_key jsonb)
+CREATE FUNCTION platform.scrub_rows(in_schema name, of_table name, of_keys jsonb[], with_actor boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
@@ -362,27 +382,52 @@ DECLARE
     caller_setting text := current_setting('mentorbase.maintenance', true);
     scrubbed       bigint;
 BEGIN
+    IF to_regclass(format('%I.%I', in_schema, of_table)) IS NULL THEN
+        RAISE EXCEPTION 'there is no such table' USING
+            ERRCODE = 'MB004',
+            DETAIL = format('table=%s.%s', in_schema, of_table),
+            HINT = 'Name the schema and the table as its audit_log does.';
+    END IF;
+    -- What make_months() moves at this moment would be missed: the plan would not know the new partition.
+    EXECUTE format('LOCK TABLE ONLY %I.audit_log IN SHARE UPDATE EXCLUSIVE MODE', in_schema);
     EXECUTE format('SET LOCAL mentorbase.maintenance = %L', in_schema);
     EXECUTE format(
-        'UPDATE %I.audit_log SET old_values = NULL, new_values = NULL, scrubbed_at = now()'
-        ' WHERE table_name = $1 AND row_key = $2 AND scrubbed_at IS NULL AND operation <> ''scrub''',
+        'WITH erased AS ('
+        'UPDATE %1$I.audit_log SET old_values = NULL, new_values = NULL, scrubbed_at = now(),'
+        ' actor_id = CASE WHEN NOT $3 THEN actor_id END'
+        ' WHERE table_name = $1 AND row_key = ANY ($2) AND operation <> ''scrub'''
+        ' AND (scrubbed_at IS NULL OR ($3 AND actor_id IS NOT NULL)) RETURNING row_key'
+        '), recorded AS ('
+        'INSERT INTO %1$I.audit_log'
+        ' (table_name, row_key, operation, new_values, actor_kind, actor_id, db_login, db_role)'
+        ' SELECT $1, k.key, ''scrub'', jsonb_build_object(''scrubbed'', count(e.row_key)), $4, $5, $6, $7'
+        ' FROM unnest($2) AS k (key) LEFT JOIN erased AS e ON e.row_key = k.key GROUP BY k.key'
+        ') SELECT count(*) FROM erased',
         in_schema
-    ) USING of_table, of_key;
-    GET DIAGNOSTICS scrubbed = ROW_COUNT;
-    EXECUTE format(
-        'INSERT INTO %I.audit_log (table_name, row_key, operation, new_values, actor_kind, actor_id, db_login, db_role)'
-        ' VALUES ($1, $2, ''scrub'', $3, $4, $5, $6, $7)',
-        in_schema
-    ) USING
-        of_table, of_key, jsonb_build_object('scrubbed', scrubbed), actor.kind, actor.id, session_user::text,
-        nullif(current_setting('role'), 'none');
+    ) INTO scrubbed USING
+        of_table::text, of_keys, with_actor, -- a name would be compared in another collation than the index has
+        actor.kind, actor.id, session_user::text, nullif(current_setting('role'), 'none');
     EXECUTE format('SET LOCAL mentorbase.maintenance = %L', coalesce(caller_setting, ''));
     RETURN scrubbed;
 END
 $$;
 
-COMMENT ON FUNCTION platform.scrub(name, name, jsonb) IS
-'Erases the values that a schema''s audit log keeps of one row, given by table and key such as {"id": 7}: who changed which row and when stays. Records itself, and returns how many rows it erased. For the owner, when somebody asks to be forgotten.';
+COMMENT ON FUNCTION platform.scrub_rows(name, name, jsonb[], boolean) IS
+'Erases the values that a schema''s audit log keeps of these rows, given by table and keys such as {"id": 7}, and with_actor also who changed them: that and when they changed stays. Records itself, a row each, and returns how many rows it erased. For the owner. Refusals: MB001, MB004.';
+
+CREATE FUNCTION platform.scrub(in_schema name, of_table name, of_key jsonb, with_actor boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE sql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT platform.scrub_rows(in_schema, of_table, ARRAY[of_key], with_actor)
+$$;
+
+COMMENT ON FUNCTION platform.scrub(name, name, jsonb, boolean) IS
+'As platform.scrub_rows, of one row. For the owner, when somebody asks to be forgotten.';
 
 CREATE FUNCTION platform.maintain_audit_logs(dry_run boolean DEFAULT false)
 RETURNS TABLE (schema_name name, made text[], dropped text[])
@@ -406,8 +451,8 @@ BEGIN
         WHERE c.relname = 'audit_log' AND c.relkind = 'p' AND c.relowner = 'mentorbase_owner'::regrole
         ORDER BY n.nspname
     LOOP
-        made := CASE WHEN dry_run THEN '{}' ELSE platform.make_months(schema_name, 'audit_log') END;
         dropped := platform.drop_months(schema_name, 'audit_log', keep, dry_run);
+        made := CASE WHEN dry_run THEN '{}' ELSE platform.make_months(schema_name, 'audit_log') END;
         RETURN NEXT;
     END LOOP;
 END

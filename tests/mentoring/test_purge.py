@@ -8,7 +8,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from auditing import NOT_YET, told
+from auditing import told
 from mentorbase import CoolingDown, Database, RelationshipStatus
 from mentoring.booking import bookings, imported, in_hours, put_booking, put_subject
 from mentoring.lifecycle import STATUSES, Row, acting, put, refused, rows, scenes, steps, unguarded
@@ -181,7 +181,6 @@ class TestWhatStays:
         [untouched] = [row for row in found if row["row_key"] == {"id": other}]
         assert untouched["new_values"].keys() == {"hidden_by_mentor_at"}
 
-    @NOT_YET
     def test_the_audit_log_does_not_say_whose_it_was(self, db: Database, admin: psycopg.Connection) -> None:
         relation = ended(admin, mentor=7, mentee=9)
         db.mentoring.remove(relation, actor_id=9)
@@ -225,7 +224,6 @@ class TestBookings:
 
 
 class TestOtherRules:
-    @NOT_YET
     def test_a_pair_that_cools_down_goes_on_doing_so(self, db: Database, admin: psycopg.Connection) -> None:
         admin.execute("UPDATE mentoring.settings SET value = 10 WHERE name = 'request_retention'")
         ended(admin, age=timedelta(days=20), mentor=7, mentee=9)
@@ -288,7 +286,6 @@ class TestAtOnce:
         assert kept(admin) == relations[:1]
         assert purge(other) == 1
 
-    @NOT_YET
     def test_two_old_requests_of_a_pair_go_in_two_purges_at_once(
         self, admin: psycopg.Connection, other: psycopg.Connection, third: psycopg.Connection
     ) -> None:
@@ -303,7 +300,6 @@ class TestAtOnce:
         assert became == [1, 1]
         assert [row["relationship_id"] for row in bookings(admin)] == [None, None]
 
-    @NOT_YET
     def test_a_relationship_that_is_made_meanwhile_gets_the_bookings(
         self, db: Database, admin: psycopg.Connection
     ) -> None:
@@ -311,7 +307,6 @@ class TestAtOnce:
         [link] = behind(admin, "SELECT mentoring.purge(false)", [partial(db.mentoring.request, 1, 2, actor_id=2)])
         assert [row["relationship_id"] for row in bookings(admin)] == [link.id]  # type: ignore[union-attr]
 
-    @NOT_YET
     def test_who_books_meanwhile_is_not_refused(self, db: Database, admin: psycopg.Connection) -> None:
         ended(admin)
         subject = put_subject(admin)

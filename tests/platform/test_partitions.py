@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from auditing import LOGS, NOT_YET, Row, audit_log, leaves, told
+from auditing import LOGS, Row, audit_log, leaves, told
 from conftest import DEPLOY
 from mentorbase import InvalidArgument, NotFound, ReadOnly
 from mentoring.lifecycle import acting, refused
@@ -186,7 +186,6 @@ class TestMonths:
         [[comment]] = admin.execute("SELECT obj_description(%s::regclass)", [f"auth.{made}"]).fetchall()
         assert comment == f"audit_log of {month(-4):%Y-%m} UTC."
 
-    @NOT_YET
     def test_only_tables_of_the_owner_are_given_months(self, admin: psycopg.Connection) -> None:
         admin.execute("CREATE SCHEMA other")
         admin.execute("CREATE TABLE other.log (id bigint, at timestamptz) PARTITION BY RANGE (at)")
@@ -221,7 +220,6 @@ class TestMonthsMadeWhileOthersWrite:
         assert made == [leaf().removeprefix("auth.")]
         assert [row["leaf"] for row in told(admin, "auth.users")] == [leaf()]
 
-    @NOT_YET
     def test_who_writes_while_an_overdue_month_is_made_is_not_refused(
         self, admin: psycopg.Connection, other: psycopg.Connection, third: psycopg.Connection
     ) -> None:
@@ -251,7 +249,6 @@ class TestMonthsMadeWhileOthersWrite:
         assert len(audit_log(admin, "auth")) == before + 120
         assert rows_of(admin, DEFAULT) == 0
 
-    @NOT_YET
     def test_two_who_make_the_same_months_at_once_make_them_once(
         self, admin: psycopg.Connection, other: psycopg.Connection, third: psycopg.Connection
     ) -> None:
@@ -352,7 +349,6 @@ class TestMaintenance:
         admin.execute("ALTER SCHEMA other OWNER TO mentorbase_reader")
         assert self.maintain(admin).keys() == set(LOGS)
 
-    @NOT_YET
     def test_takes_its_locks_in_the_order_in_which_analysts_take_theirs(
         self, admin: psycopg.Connection, other: psycopg.Connection
     ) -> None:
@@ -426,12 +422,10 @@ class TestScrub:
             assert caught.value.sqlstate in {"42P01", "3F000", "MB004"}
         assert admin.execute("SELECT count(*) FROM auth.users").fetchone() == (20,)
 
-    @NOT_YET
     def test_of_a_table_that_does_not_exist_is_refused(self, admin: psycopg.Connection) -> None:
         with refused(NotFound, "MB004"):
             admin.execute("SELECT platform.scrub('auth', 'user', '{\"id\": 1}')")
 
-    @NOT_YET
     def test_misses_nothing_that_is_just_being_moved(
         self, admin: psycopg.Connection, other: psycopg.Connection
     ) -> None:
