@@ -662,6 +662,17 @@ def test_every_file_is_named_for_its_service_and_has_its_other_half(path: Path) 
     assert path.with_name(f"{stem}.rollback.sql").is_file()
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=shipped)
+def test_what_has_no_transaction_can_run_again_from_its_start(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    up = path.with_name(path.name.replace(".rollback", "")).read_text(encoding="utf-8")
+    if re.search(r"^\s*--\s*transactional\s*:\s*false", up, re.MULTILINE | re.IGNORECASE):
+        dropped = set(re.findall(r"^DROP INDEX CONCURRENTLY IF EXISTS (?:\w+\.)?(\w+);", text, re.MULTILINE))
+        made = set(re.findall(r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+)", text, re.MULTILINE))
+        assert made <= dropped, "killed in the middle, an index stays and is invalid: drop it first, IF EXISTS"
+        assert len(sqlparse.split(text)) == len(made) + len(dropped), "what is no index belongs into a transaction"
+
+
 def test_nothing_but_sql_lies_beside_the_migrations() -> None:
     # yoyo would run an __init__.py as a migration.
     folder = resources.folder("migrations")
