@@ -178,7 +178,7 @@ def test_the_checksum_of_what_was_applied_is_kept_until_it_is_rolled_back(base: 
 def test_a_database_that_was_given_another_file_is_named(base: str, house: Source, call: Call) -> None:
     migrate(base, source=house.root)
     append(house.file(MENTORING))
-    name = psycopg.conninfo.conninfo_to_dict(base)["dbname"]
+    name = conninfo_to_dict(base)["dbname"]
     message = f'{MENTORING} was applied to database "{name}" from a file that was edited since'
     with refused(message, "Install the version that it came from"):
         call(base, source=house.root)
