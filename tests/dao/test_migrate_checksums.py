@@ -14,6 +14,7 @@ from mentorbase import checksums, resources
 from mentorbase.checksums import MANIFEST, add_new, found, listed
 from mentorbase.errors import SetupError
 from mentorbase.migrate import migrate, plan_migrate, plan_rollback, rollback, stamp, status
+from psycopg.conninfo import conninfo_to_dict
 
 from .migrating import AUTH, LINKS, MENTORING, PLATFORM, SECOND, Source, applied, refused, tables, yoyo
 
