@@ -16,8 +16,14 @@ from .migration_locks import RIGHTS, Backend, is_about_connection
 
 Direction = Literal["apply", "rollback"]
 
-_TRIES: Final = 10
+_TRIES: Final = 5
 _PAUSE_SECONDS: Final = 0.2
+_EXISTS: Final = (
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateFunction,
+    psycopg.errors.DuplicateObject,
+)
 
 
 class Progress(Protocol):
@@ -139,4 +145,7 @@ def _explain(migration: Any, direction: Direction, error: psycopg.Error) -> Setu
         return SetupError(f"{what} waited too long for a lock", f"{kept}. {way_out}")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return SetupError(f"{what} failed: {primary_message(error)}", f"{kept}. {RIGHTS}")
+    if isinstance(error, _EXISTS):
+        way_out = "If the database has all of it but not the mark, mentorbase migrate --stamp marks it"
+        return SetupError(f"{what} failed: {primary_message(error)}", f"{kept}. {way_out}")
     return SetupError(f"{what} failed: {primary_message(error)}", kept)

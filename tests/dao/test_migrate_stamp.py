@@ -101,6 +101,13 @@ def test_one_service_can_be_marked_alone(owner: str, conn: psycopg.Connection) -
     assert migrate(owner, ["auth"]) == []
 
 
+def test_other_services_that_have_their_marks_do_not_disturb(owner: str, conn: psycopg.Connection) -> None:
+    *_, last = migrate(owner, ["auth"])
+    migrate(owner, ["mentoring"])
+    conn.execute("DELETE FROM _yoyo_migration WHERE migration_id = %s", [last])
+    assert stamp(owner, ["auth"]) == [last]
+
+
 def test_what_a_killed_yoyo_applied_but_did_not_mark_is_marked(owner: str, conn: psycopg.Connection) -> None:
     *_, last = migrate(owner)
     conn.execute("DELETE FROM _yoyo_migration WHERE migration_id = %s", [last])
@@ -146,10 +153,11 @@ def test_a_login_that_may_not_create_databases_compares_with_a_private_server(
     built: str, conn: psycopg.Connection
 ) -> None:
     conn.execute(f"ALTER ROLE {conninfo_to_dict(built)['user']} NOCREATEDB")
-    conn.execute("COMMENT ON SCHEMA auth IS NULL")
-    with pytest.raises(SetupError, match="It differs in this: missing: comment on schema auth"):
+    conn.execute("CREATE SCHEMA more")
+    found = "It differs in this: unexpected: grant schema more to postgres; unexpected: schema more"
+    with pytest.raises(SetupError, match=found):
         stamp(built)
-    conn.execute("COMMENT ON SCHEMA auth IS 'People: who they are and how Telegram knows them.'")
+    conn.execute("DROP SCHEMA more")
     assert stamp(built) == [m.id for m in status(built)]
 
 

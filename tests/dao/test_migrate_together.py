@@ -1,4 +1,4 @@
-"""Migrators of several databases of one cluster at once: they make and grant the same roles."""
+"""What others do at the same time: migrators of other databases make and grant the same roles; a race is run again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mentorbase.embedded import Server, server
 from mentorbase.migrate import migrate, rollback
 from psycopg import sql
 
-from .migrating import child
+from .migrating import PLATFORM, Source, child, refused
 
 ROUNDS, DATABASES = 3, 5
 SERVICES = ["auth"]  # with platform: every service makes its role in the same way
@@ -78,3 +78,33 @@ def test_several_databases_are_migrated_at_once(
     assert all(description == descriptions[0] for description in descriptions)
     at_once(rollback, databases, None)
     assert "mentorbase_owner" in roles(admin)
+
+
+def fails(times: int, state: str) -> str:
+    """A statement that fails so many times; a sequence keeps count, since it is not rolled back."""
+    fail = f"IF nextval('public.tries') <= {times} THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{state}'; END IF;"
+    return f"DO $$ BEGIN {fail} END $$"
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "XX000"])
+def test_who_loses_a_race_tries_again(base: str, source: Source, conn: psycopg.Connection, state: str) -> None:
+    conn.execute("CREATE SEQUENCE tries")
+    source.add(PLATFORM, f"CREATE TABLE a (x int);\n{fails(4, state)}", down=f"DROP TABLE a;\n{fails(9, state)}")
+    assert migrate(base, source=source.root) == [PLATFORM]
+    assert rollback(base, source=source.root) == [PLATFORM]
+    assert conn.execute("SELECT last_value FROM tries").fetchone() == (10,)
+
+
+@pytest.mark.parametrize(
+    ("state", "head", "tries"),
+    [("40001", "", 5), ("22012", "", 1), ("23505", "", 1), ("40001", "-- transactional: false\n", 1)],
+    ids=["a race that does not end", "another error", "a duplicate key", "no transaction"],
+)
+def test_nothing_else_is_tried_again_nor_a_race_for_ever(
+    base: str, source: Source, conn: psycopg.Connection, state: str, head: str, tries: int
+) -> None:
+    conn.execute("CREATE SEQUENCE tries")
+    source.add(PLATFORM, fails(99, state), head=head)
+    with refused(f"migration {PLATFORM} failed: lost"):
+        migrate(base, source=source.root)
+    assert conn.execute("SELECT last_value FROM tries").fetchone() == (tries,)
