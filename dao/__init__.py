@@ -40,6 +40,7 @@ from .errors import (
 )
 from .mentoring import (
     LIVE,
+    Backfill,
     Block,
     Booking,
     BookingStatus,
@@ -48,6 +49,8 @@ from .mentoring import (
     MentorLoad,
     Party,
     Profile,
+    Publication,
+    PublicationKind,
     Relationship,
     RelationshipStatus,
     SessionStatistics,
@@ -69,6 +72,7 @@ __all__ = [
     "AsyncDatabase",
     "AsyncTransaction",
     "Auth",
+    "Backfill",
     "Block",
     "Blocked",
     "Booking",
@@ -91,6 +95,8 @@ __all__ = [
     "Party",
     "PoolExhausted",
     "Profile",
+    "Publication",
+    "PublicationKind",
     "ReadOnly",
     "ReferenceViolation",
     "Refusal",

@@ -47,6 +47,14 @@ class BookingStatus(StrEnum):
     NO_SHOW = "no_show"
 
 
+class PublicationKind(StrEnum):
+    """What a mentor publishes and a mentee subscribes to (``mentoring.publication_kind``)."""
+
+    QUIZ = "quiz"
+    COURSE = "course"
+    SUBJECT = "subject"
+
+
 LIVE: Final = (RelationshipStatus.PENDING, RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED)
 """The statuses of which a pair has at most one relationship."""
 
@@ -92,15 +100,16 @@ class Step:
     """One step of a relationship's life (``mentoring.mentor_mentee_history``). Times are UTC instants.
 
     Attributes:
+        mentor_id: None once anonymised, and so is `mentee_id`.
         from_status: None for the first step.
         to_status: None where the row was deleted.
-        actor_id: None for the system and for a database role that edited by hand.
+        actor_id: None for the system, for a database role that edited by hand, and once anonymised.
     """
 
     id: int
     relationship_id: int
-    mentor_id: int
-    mentee_id: int
+    mentor_id: int | None
+    mentee_id: int | None
     from_status: RelationshipStatus | None
     to_status: RelationshipStatus | None
     actor_kind: Party
@@ -137,6 +146,23 @@ class Block:
 
     blocker_id: int
     blocked_id: int
+    created_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Something that a mentor has published (``mentoring.publications``). Times are UTC instants.
+
+    Attributes:
+        reference: the application's own key or address of it.
+        title: what subscribers are told.
+    """
+
+    id: int
+    mentor_id: int
+    kind: PublicationKind
+    reference: str
+    title: str
     created_at: AwareDatetime
 
 
@@ -282,6 +308,30 @@ class MentorLoad:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What one batch of `Mentoring.backfill_relationships` did, counted in pairs of a mentor and a mentee.
+
+    Attributes:
+        pairs: looked at; fewer than asked for: it was the last batch.
+        created: got a relationship.
+        attributed: had one, which their bookings now count for.
+        only_cancelled: have cancelled bookings only, so got none.
+        blocked: block each other, so got none.
+        over_capacity: mentors of this batch who now have more than ``max_mentees``.
+        last_mentor_id: with `last_mentee_id` where the next batch begins; None if there was no pair.
+    """
+
+    pairs: int
+    created: int
+    attributed: int
+    only_cancelled: int
+    blocked: int
+    over_capacity: list[int]
+    last_mentor_id: int | None
+    last_mentee_id: int | None
+
+
 class Mentoring(Queries[S], service="mentoring"):
     """Relationships of mentors and mentees, subjects and bookings; runs ``sql/mentoring/queries.sql``.
 
@@ -425,6 +475,20 @@ class Mentoring(Queries[S], service="mentoring"):
         ...
 
     @query
+    def remove(self, relationship_id: Id, *, actor_id: Id | None = None, reason: Reason | None = None) -> Relationship:
+        """Take a relationship out of the actor's own lists: ``mentoring.remove()``.
+
+        A live one ends first: the actor's own request is cancelled, the other side's rejected, an active or paused
+        relationship terminated. The other side goes on seeing it, and so does `relationship`.
+
+        Raises:
+            NotPermitted: the actor is neither side; administrators cancel or terminate.
+            NotFound: there is no such relationship.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
     def change_subscriptions(
         self,
         relationship_id: Id,
@@ -472,6 +536,8 @@ class Mentoring(Queries[S], service="mentoring"):
     ) -> list[Relationship]:
         """Return one page of a mentor's relationships in ``mentoring.mentor_mentee``, newest first.
 
+        Those that the mentor removed are left out.
+
         Args:
             statuses: only these, such as `LIVE`; None: any.
             after_id: the last id of the page before.
@@ -489,6 +555,8 @@ class Mentoring(Queries[S], service="mentoring"):
         page_size: PageSize = 50,
     ) -> list[Relationship]:
         """Return one page of a mentee's relationships in ``mentoring.mentor_mentee``, newest first.
+
+        Those that the mentee removed are left out.
 
         Args:
             statuses: only these, such as `LIVE`; None: any.
@@ -764,6 +832,8 @@ class Mentoring(Queries[S], service="mentoring"):
     ) -> list[Statistics]:
         """Return one page of a mentor's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
 
+        Relationships that the mentor removed are left out.
+
         Args:
             after_id: the last ``relationship_id`` of the page before.
             page_size: rows at most, 1 to 500.
@@ -775,6 +845,8 @@ class Mentoring(Queries[S], service="mentoring"):
         self, mentee_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50
     ) -> list[Statistics]:
         """Return one page of a mentee's rows of ``mentoring.mentor_mentee_statistics``, newest relationship first.
+
+        Relationships that the mentee removed are left out.
 
         Args:
             after_id: the last ``relationship_id`` of the page before.
@@ -860,6 +932,8 @@ class Mentoring(Queries[S], service="mentoring"):
     def write_note(self, relationship_id: Id, *, note: Note | None, actor_id: Id | None = None) -> int:
         """Replace what the actor's own side noted: ``mentoring.write_note()``; return the relationship's version.
 
+        The version stays the same: a note is not the other side's to notice.
+
         Args:
             note: up to 10000 characters; None removes it.
 
@@ -867,5 +941,64 @@ class Mentoring(Queries[S], service="mentoring"):
             NotPermitted: the actor is neither side.
             NotFound: there is no such relationship.
             ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def subscribers(
+        self, mentor_id: Id, kind: PublicationKind, *, after_id: AfterId = 0, page_size: PageSize = 50
+    ) -> list[int]:
+        """Return one page of whom to tell when this mentor publishes: ids of active mentees who subscribe to *kind*.
+
+        From ``mentoring.mentor_mentee``, by id.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def publish(
+        self, mentor_id: Id, kind: PublicationKind, *, reference: Text, title: Text, actor_id: Id | None = None
+    ) -> Publication:
+        """Publish something that subscribers are to hear of: ``mentoring.publish()``.
+
+        Published again, under the same kind and reference, it stays as it is.
+
+        Args:
+            reference: the application's own key or address of it, up to 200 characters.
+            title: what subscribers are told, up to 200 characters.
+
+        Raises:
+            InvalidValue: reference or title is blank or too long.
+            NotPermitted: the actor is another person.
+            ReferenceViolation: the mentor is no user.
+            ActorRequired: nobody is named who acts.
+        """
+        ...
+
+    @query
+    def publications(self, mentor_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50) -> list[Publication]:
+        """Return one page of what a mentor has published, newest first, from ``mentoring.publications``.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
+    def backfill_relationships(
+        self, *, after_mentor_id: AfterId = 0, after_mentee_id: AfterId = 0, at_most: Batch = 1000
+    ) -> Backfill:
+        """Make active relationships from bookings of pairs that have none: ``mentoring.backfill_relationships()``.
+
+        For the owner's login (applications may not), one transaction a batch; it can be run again at any time.
+
+        Args:
+            after_mentor_id: the batch before's ``last_mentor_id``.
+            after_mentee_id: the batch before's ``last_mentee_id``.
+            at_most: pairs at most, 1 to 100000; each is locked until the transaction ends.
         """
         ...

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 LAST: Final = 2**63 - 1
 """`after_id` of the first page of a list that runs from the newest to the oldest."""
 
-Id = Annotated[int, Field(ge=1, le=LAST)]
+Id = Annotated[int, Field(ge=1, lt=10**18)]
 AfterId = Annotated[int, Field(ge=0, le=LAST)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 PageSize = Annotated[int, Field(ge=1, le=500)]

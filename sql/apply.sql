@@ -12,6 +12,7 @@ RESET ROLE;
 \ir auth/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir auth/tables.sql
+\ir auth/views.sql
 \ir auth/access.sql
 RESET ROLE;
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import demo, migrations
+from . import demo, maintenance, migrations
 from .console import run
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(demo.demo)
 app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
+app.command()(maintenance.purge)
 
 
 def main() -> None:

@@ -7,3 +7,6 @@ GRANT INSERT (telegram_id, role, username, first_name, last_name, language_code,
 ON auth.users TO auth_app;
 GRANT UPDATE (telegram_id, role, username, first_name, last_name, language_code, timezone, is_active)
 ON auth.users TO auth_app;
+
+GRANT USAGE ON SCHEMA auth TO mentorbase_reader;
+GRANT SELECT ON auth.v_audit_log TO mentorbase_reader;

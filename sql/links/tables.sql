@@ -33,3 +33,9 @@ REFERENCES auth.users (id) ON DELETE CASCADE;
 
 COMMENT ON CONSTRAINT blocks_blocker_id_fkey ON mentoring.blocks IS 'blocker_id is the id of a user.';
 COMMENT ON CONSTRAINT blocks_blocked_id_fkey ON mentoring.blocks IS 'blocked_id is the id of a user.';
+
+ALTER TABLE mentoring.publications
+ADD CONSTRAINT publications_mentor_id_fkey FOREIGN KEY (mentor_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT publications_mentor_id_fkey ON mentoring.publications IS 'mentor_id is the id of a user.';

@@ -1,11 +1,12 @@
 GRANT USAGE ON SCHEMA mentoring, platform TO mentoring_app;
 GRANT EXECUTE ON FUNCTION
-platform.current_actor(name), platform.is_application(name), platform.is_timezone(text),
+platform.current_actor(name), platform.is_application(name), platform.is_bulk_load(name), platform.is_timezone(text),
 mentoring.transition(
     bigint, mentoring.mentor_mentee_status, bigint, text, mentoring.mentor_mentee_status, timestamptz
 ),
 mentoring.request(bigint, bigint, mentoring.party, bigint, text),
-mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint)
+mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint),
+mentoring.remove(bigint, bigint, text)
 TO mentoring_app;
 
 GRANT SELECT ON
@@ -25,7 +26,7 @@ GRANT INSERT (
 GRANT SELECT (
     id, mentor_id, mentee_id, status, initiated_by, subscribe_to_quizzes, subscribe_to_courses,
     subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
-    version, created_at, updated_at
+    hidden_by_mentor_at, hidden_by_mentee_at, version, created_at, updated_at
 ), UPDATE (
     status, subscribe_to_quizzes, subscribe_to_courses, subscribe_to_subjects
 ) ON mentoring.mentor_mentee TO mentoring_app;
@@ -63,3 +64,9 @@ GRANT SELECT, INSERT (blocker_id, blocked_id), DELETE ON mentoring.blocks TO men
 GRANT EXECUTE ON FUNCTION
 mentoring.read_note(bigint, bigint), mentoring.write_note(bigint, text, bigint) TO mentoring_app;
 GRANT SELECT ON mentoring.own_mentor_notes, mentoring.own_mentee_notes TO mentoring_app;
+
+GRANT EXECUTE ON FUNCTION
+mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) TO mentoring_app;
+GRANT SELECT, INSERT (mentor_id, kind, reference, title) ON mentoring.publications TO mentoring_app;
+
+GRANT SELECT ON mentoring.v_audit_log TO mentorbase_reader;

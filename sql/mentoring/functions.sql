@@ -155,6 +155,9 @@ DECLARE
     taken        bigint;
     caller_actor text := current_setting('mentorbase.actor', true);
 BEGIN
+    IF platform.is_bulk_load('mentoring_app') THEN
+        RETURN;
+    END IF;
     LOOP
         -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the
         -- same places.
@@ -192,7 +195,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.take_place(bigint) IS
-'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit.';
+'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit. In a bulk load nobody is refused.';
 
 CREATE FUNCTION mentoring.check_may_ask(for_mentor_id bigint, for_mentee_id bigint, asker_id bigint)
 RETURNS void
@@ -566,6 +569,68 @@ $$;
 
 COMMENT ON FUNCTION mentoring.change_subscriptions(bigint, boolean, boolean, boolean, bigint, bigint) IS
 'Changes what the mentee hears of, and returns the relationship, without the notes. NULL leaves a subscription as it is. version: refuse if the row has changed since (NULL: do not ask). Refusals: MB001 to MB005.';
+
+CREATE FUNCTION mentoring.remove(relationship_id bigint, actor_id bigint DEFAULT NULL, reason text DEFAULT NULL)
+RETURNS mentoring.mentor_mentee
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes columns that no role may write
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    actor         platform.actor;
+    by_mentor     boolean;
+    relation      mentoring.mentor_mentee;
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', reason);
+    END IF;
+    actor := platform.current_actor('mentoring_app');
+
+    SELECT m.* INTO relation FROM mentoring.mentor_mentee AS m WHERE m.id = relationship_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM mentoring.refuse_unchanged(relationship_id, NULL, NULL);
+    ELSIF actor.kind <> 'user' OR actor.id NOT IN (relation.mentor_id, relation.mentee_id) THEN
+        RAISE EXCEPTION 'a relationship is removed from one''s own lists only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', relationship_id),
+            HINT = 'Act as its mentor or mentee; administrators cancel or terminate it.';
+    END IF;
+    by_mentor := actor.id = relation.mentor_id;
+
+    UPDATE mentoring.mentor_mentee AS m
+    SET
+        status = CASE
+            WHEN m.status IN ('active', 'paused') THEN 'terminated'
+            WHEN m.status <> 'pending' THEN m.status
+            WHEN (m.initiated_by = 'mentor') = by_mentor THEN 'cancelled'
+            ELSE 'rejected'
+        END::mentoring.mentor_mentee_status,
+        hidden_by_mentor_at = CASE WHEN by_mentor THEN coalesce(m.hidden_by_mentor_at, now()) ELSE m.hidden_by_mentor_at END,
+        hidden_by_mentee_at = CASE WHEN by_mentor THEN m.hidden_by_mentee_at ELSE coalesce(m.hidden_by_mentee_at, now()) END
+    WHERE m.id = relation.id
+    RETURNING m.* INTO relation;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    IF reason IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    END IF;
+    relation.mentor_notes := NULL; -- each side reads only its own note, and not here
+    relation.mentee_notes := NULL;
+    RETURN relation;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.remove(bigint, bigint, text) IS
+'Takes a relationship out of the actor''s own lists and returns it, without the notes. A live one ends first: one''s own request is withdrawn, the other side''s declined, an active or paused relationship terminated. The other side goes on seeing it. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004.';
 
 CREATE FUNCTION mentoring.relationship_of(of_mentor_id bigint, of_mentee_id bigint)
 RETURNS bigint
@@ -1005,4 +1070,230 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.write_note(bigint, text, bigint) IS
-'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s new version. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';
+'Replaces the note of the actor''s own side about this relationship (NULL removes it) and returns the relationship''s version, which a note does not change. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB004, MB007.';
+
+CREATE FUNCTION mentoring.publish(
+    mentor_id bigint,
+    kind mentoring.publication_kind,
+    reference text,
+    title text,
+    actor_id bigint DEFAULT NULL
+)
+RETURNS mentoring.publications
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column -- parameters are written publish.x
+DECLARE
+    caller_actor text := current_setting('mentorbase.actor', true);
+    published    mentoring.publications;
+BEGIN
+    IF publish.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', publish.actor_id);
+    END IF;
+    INSERT INTO mentoring.publications AS p (mentor_id, kind, reference, title)
+    VALUES (publish.mentor_id, publish.kind, publish.reference, publish.title)
+    ON CONFLICT (mentor_id, kind, reference) DO NOTHING
+    RETURNING p.* INTO published;
+    IF NOT FOUND THEN
+        SELECT p.* INTO published
+        FROM mentoring.publications AS p
+        WHERE p.mentor_id = publish.mentor_id AND p.kind = publish.kind AND p.reference = publish.reference;
+    END IF;
+    IF publish.actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN published;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) IS
+'Publishes a mentor''s quiz, course or subject and returns the publication; one that exists already stays as it is. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, and the constraints of publications.';
+
+CREATE FUNCTION mentoring.attribute_bookings(of_mentor_id bigint, of_mentee_id bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation_id bigint := mentoring.relationship_of(of_mentor_id, of_mentee_id);
+BEGIN
+    IF relation_id IS NOT NULL THEN
+        UPDATE mentoring.subject_schedule AS b
+        SET relationship_id = relation_id
+        WHERE b.mentor_id = of_mentor_id AND b.user_id = of_mentee_id AND b.relationship_id IS NULL;
+    END IF;
+    RETURN relation_id;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.attribute_bookings(bigint, bigint) IS
+'Lets the bookings of this mentor and this mentee that count for no relationship count for the pair''s live one, else its latest, and returns that; NULL if the pair has none. For the owner.';
+
+CREATE FUNCTION mentoring.backfill_relationships(
+    after_mentor_id bigint DEFAULT 0,
+    after_mentee_id bigint DEFAULT 0,
+    at_most bigint DEFAULT 1000
+)
+RETURNS TABLE (
+    pairs bigint,
+    created bigint,
+    attributed bigint,
+    only_cancelled bigint,
+    blocked bigint,
+    over_capacity bigint[],
+    last_mentor_id bigint,
+    last_mentee_id bigint
+)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller_actor  text := current_setting('mentorbase.actor', true);
+    caller_reason text := current_setting('mentorbase.reason', true);
+    caller_bulk   text := current_setting('mentorbase.bulk_load', true);
+    pair          record;
+    mentors       bigint[] := ARRAY[]::bigint[];
+BEGIN
+    SET LOCAL mentorbase.actor = 'system';
+    SET LOCAL mentorbase.reason = 'made from bookings';
+    SET LOCAL mentorbase.bulk_load = 'on';
+    pairs := 0;
+    created := 0;
+    attributed := 0;
+    only_cancelled := 0;
+    blocked := 0;
+
+    FOR pair IN
+        SELECT
+            b.mentor_id,
+            b.user_id AS mentee_id,
+            least(min(b.created_at) FILTER (WHERE b.status <> 'cancelled'), now()) AS began_at,
+            count(*) FILTER (WHERE b.status <> 'cancelled') > 0 AS worked
+        FROM mentoring.subject_schedule AS b
+        WHERE b.relationship_id IS NULL AND (b.mentor_id, b.user_id) > (after_mentor_id, after_mentee_id)
+        GROUP BY b.mentor_id, b.user_id
+        ORDER BY b.mentor_id, b.user_id
+        LIMIT at_most
+    LOOP
+        pairs := pairs + 1;
+        last_mentor_id := pair.mentor_id;
+        last_mentee_id := pair.mentee_id;
+        PERFORM mentoring.lock_pair(pair.mentor_id, pair.mentee_id);
+        IF mentoring.attribute_bookings(pair.mentor_id, pair.mentee_id) IS NOT NULL THEN
+            attributed := attributed + 1;
+        ELSIF NOT pair.worked THEN
+            only_cancelled := only_cancelled + 1;
+        ELSIF EXISTS (
+            SELECT FROM mentoring.blocks AS b
+            WHERE (b.blocker_id, b.blocked_id) IN ((pair.mentor_id, pair.mentee_id), (pair.mentee_id, pair.mentor_id))
+        ) THEN
+            blocked := blocked + 1;
+        ELSE
+            INSERT INTO mentoring.user_profiles (user_id) VALUES (pair.mentor_id) ON CONFLICT DO NOTHING;
+            INSERT INTO mentoring.mentor_mentee (mentor_id, mentee_id, status, initiated_by, accepted_at)
+            VALUES (pair.mentor_id, pair.mentee_id, 'active', 'system', pair.began_at);
+            created := created + 1;
+            mentors := mentors || pair.mentor_id;
+        END IF;
+    END LOOP;
+
+    over_capacity := ARRAY(
+        SELECT p.user_id
+        FROM mentoring.user_profiles AS p
+        WHERE p.user_id = ANY (mentors)
+            AND p.max_mentees < (
+                SELECT count(*)
+                FROM mentoring.mentor_mentee AS m
+                WHERE m.mentor_id = p.user_id AND m.status IN ('active', 'paused')
+            )
+        ORDER BY p.user_id
+    );
+    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    EXECUTE format('SET LOCAL mentorbase.bulk_load = %L', coalesce(caller_bulk, ''));
+    RETURN NEXT;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.backfill_relationships(bigint, bigint, bigint) IS
+'Makes active relationships, as the system, from bookings that count for none: one for each pair with a booking that is not cancelled, accepted when the first of those was made, past max_mentees too. For the owner, in batches: pass the last ids returned while pairs is at_most; it can be run again at any time. Returns how many pairs it looked at, and of these how many relationships it created, how many had one and got their bookings attributed, had cancelled bookings only, or block each other; and which mentors now have more than max_mentees.';
+
+CREATE FUNCTION mentoring.purge(dry_run boolean DEFAULT true, at_most bigint DEFAULT 1000)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended_before       timestamptz := now() - make_interval(days => mentoring.setting('request_retention')::integer);
+    caller_actor       text := current_setting('mentorbase.actor', true);
+    caller_reason      text := current_setting('mentorbase.reason', true);
+    caller_maintenance text := current_setting('mentorbase.maintenance', true);
+    requests           bigint[];
+    request            bigint;
+    mentors            bigint[];
+    mentees            bigint[];
+    pair               record;
+    affected           bigint;
+BEGIN
+    IF dry_run THEN
+        SELECT count(*) INTO affected
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status IN ('rejected', 'cancelled', 'expired') AND m.ended_at <= ended_before;
+        RETURN affected;
+    END IF;
+
+    SET LOCAL mentorbase.actor = 'system';
+    SET LOCAL mentorbase.reason = 'anonymised';
+    SET LOCAL mentorbase.maintenance = 'mentoring';
+    requests := ARRAY(
+        SELECT m.id
+        FROM mentoring.mentor_mentee AS m
+        WHERE m.status IN ('rejected', 'cancelled', 'expired') AND m.ended_at <= ended_before
+        ORDER BY m.ended_at, m.id
+        LIMIT at_most
+        FOR UPDATE SKIP LOCKED
+    );
+    SELECT array_agg(p.mentor_id), array_agg(p.user_id) INTO mentors, mentees
+    FROM (
+        SELECT DISTINCT b.mentor_id, b.user_id
+        FROM mentoring.subject_schedule AS b
+        WHERE b.relationship_id = ANY (requests)
+    ) AS p;
+
+    DELETE FROM mentoring.mentor_mentee AS m WHERE m.id = ANY (requests);
+    GET DIAGNOSTICS affected = ROW_COUNT;
+    UPDATE mentoring.mentor_mentee_history AS h
+    SET mentor_id = NULL, mentee_id = NULL, actor_id = NULL, reason = NULL
+    WHERE h.relationship_id = ANY (requests);
+    FOREACH request IN ARRAY requests LOOP
+        PERFORM platform.scrub('mentoring', 'mentor_mentee', jsonb_build_object('id', request));
+    END LOOP;
+
+    -- What was booked counts for another relationship of the pair from now on, if there is any.
+    FOR pair IN SELECT p.mentor_id, p.mentee_id FROM unnest(mentors, mentees) AS p (mentor_id, mentee_id)
+    LOOP
+        PERFORM mentoring.attribute_bookings(pair.mentor_id, pair.mentee_id);
+    END LOOP;
+
+    EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    EXECUTE format('SET LOCAL mentorbase.reason = %L', coalesce(caller_reason, ''));
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', coalesce(caller_maintenance, ''));
+    RETURN affected;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.purge(boolean, bigint) IS
+'Anonymises requests that were never accepted (rejected, cancelled, expired) and ended longer ago than the setting request_retention, the oldest first, at most so many: the row goes with its notes, its history stays without people and reasons, its audit rows without values. Returns how many; call it again while it returns that many. With dry_run, the default, nothing changes and it returns how many there are. For the owner.';

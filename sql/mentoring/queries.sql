@@ -62,6 +62,14 @@ SELECT
     version, created_at, updated_at
 FROM mentoring.transition(:relationship_id, 'terminated', :actor_id, :reason);
 
+-- name: remove
+-- Takes a relationship out of the actor's own lists; a live one ends first.
+SELECT
+    id, mentor_id, mentee_id, status, initiated_by, subscribe_to_quizzes, subscribe_to_courses,
+    subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
+    version, created_at, updated_at
+FROM mentoring.remove(:relationship_id, :actor_id, :reason);
+
 -- name: change_subscriptions
 -- What the mentee hears of; NULL leaves a subscription as it is.
 SELECT
@@ -82,7 +90,7 @@ FROM mentoring.mentor_mentee
 WHERE id = :relationship_id;
 
 -- name: mentees
--- A mentor's relationships in these statuses (NULL: in any), newest first; after_id is the last id of the page before.
+-- A mentor's relationships in these statuses (NULL: in any), newest first, but for those that they removed; after_id is the last id of the page before.
 -- One descending index range a status, so a page costs the same however many relationships there are.
 SELECT
     page.id, page.mentor_id, page.mentee_id, page.status, page.initiated_by, page.subscribe_to_quizzes,
@@ -101,7 +109,9 @@ CROSS JOIN
             subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
             version, created_at, updated_at
         FROM mentoring.mentor_mentee AS m
-        WHERE m.mentor_id = :mentor_id AND m.status = wanted.wanted_status AND m.id < :after_id
+        WHERE
+            m.mentor_id = :mentor_id AND m.status = wanted.wanted_status AND m.id < :after_id
+            AND m.hidden_by_mentor_at IS NULL
         ORDER BY m.id DESC
         LIMIT :page_size
     ) AS page
@@ -109,7 +119,7 @@ ORDER BY page.id DESC
 LIMIT :page_size;
 
 -- name: mentors
--- A mentee's relationships in these statuses (NULL: in any), newest first; after_id is the last id of the page before.
+-- A mentee's relationships in these statuses (NULL: in any), newest first, but for those that they removed; after_id is the last id of the page before.
 -- One descending index range a status, so a page costs the same however many relationships there are.
 SELECT
     page.id, page.mentor_id, page.mentee_id, page.status, page.initiated_by, page.subscribe_to_quizzes,
@@ -128,7 +138,9 @@ CROSS JOIN
             subscribe_to_subjects, accepted_at, paused_at, paused_by, resume_at, completed_at, ended_at, ended_by,
             version, created_at, updated_at
         FROM mentoring.mentor_mentee AS m
-        WHERE m.mentee_id = :mentee_id AND m.status = wanted.wanted_status AND m.id < :after_id
+        WHERE
+            m.mentee_id = :mentee_id AND m.status = wanted.wanted_status AND m.id < :after_id
+            AND m.hidden_by_mentee_at IS NULL
         ORDER BY m.id DESC
         LIMIT :page_size
     ) AS page
@@ -293,25 +305,35 @@ FROM mentoring.mentor_mentee_statistics
 WHERE relationship_id = :relationship_id;
 
 -- name: mentor_statistics
--- The sessions of each of a mentor's relationships, newest first; after_id is the last id of the page before.
+-- The sessions of each of a mentor's relationships, newest first, but for those that they removed; after_id is the last id of the page before.
 SELECT
     relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
     pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
     first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
-FROM mentoring.mentor_mentee_statistics
-WHERE mentor_id = :mentor_id AND relationship_id < :after_id
-ORDER BY relationship_id DESC
+FROM mentoring.mentor_mentee_statistics AS s
+WHERE
+    s.mentor_id = :mentor_id AND s.relationship_id < :after_id
+    AND NOT EXISTS (
+        SELECT FROM mentoring.mentor_mentee AS m
+        WHERE m.id = s.relationship_id AND m.hidden_by_mentor_at IS NOT NULL
+    )
+ORDER BY s.relationship_id DESC
 LIMIT :page_size;
 
 -- name: mentee_statistics
--- The sessions of each of a mentee's relationships, newest first; after_id is the last id of the page before.
+-- The sessions of each of a mentee's relationships, newest first, but for those that they removed; after_id is the last id of the page before.
 SELECT
     relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
     pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
     first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
-FROM mentoring.mentor_mentee_statistics
-WHERE mentee_id = :mentee_id AND relationship_id < :after_id
-ORDER BY relationship_id DESC
+FROM mentoring.mentor_mentee_statistics AS s
+WHERE
+    s.mentee_id = :mentee_id AND s.relationship_id < :after_id
+    AND NOT EXISTS (
+        SELECT FROM mentoring.mentor_mentee AS m
+        WHERE m.id = s.relationship_id AND m.hidden_by_mentee_at IS NOT NULL
+    )
+ORDER BY s.relationship_id DESC
 LIMIT :page_size;
 
 -- name: get_session_statistics
@@ -373,5 +395,40 @@ SELECT mentoring.expire_requests(:at_most);
 SELECT mentoring.read_note(:relationship_id, :actor_id);
 
 -- name: write_note
--- Replaces what the actor's own side noted; the relationship's new version.
+-- Replaces what the actor's own side noted; the relationship's version, which a note does not change.
 SELECT mentoring.write_note(:relationship_id, :note, :actor_id);
+
+-- name: subscribers
+-- Whom to tell when a mentor publishes something of this kind: active mentees, by id; after_id is the last one of the page before.
+SELECT mentee_id
+FROM mentoring.mentor_mentee
+WHERE
+    mentor_id = :mentor_id AND status = 'active' AND mentee_id > :after_id
+    AND CASE :kind::mentoring.publication_kind
+        WHEN 'quiz' THEN subscribe_to_quizzes
+        WHEN 'course' THEN subscribe_to_courses
+        WHEN 'subject' THEN subscribe_to_subjects
+    END
+ORDER BY mentee_id
+LIMIT :page_size;
+
+-- name: publish
+-- A mentor publishes something that subscribers are to hear of.
+SELECT
+    id, mentor_id, kind, reference, title, created_at
+FROM mentoring.publish(:mentor_id, :kind, :reference, :title, :actor_id);
+
+-- name: publications
+-- What a mentor has published, newest first; after_id is the last id of the page before.
+SELECT
+    id, mentor_id, kind, reference, title, created_at
+FROM mentoring.publications
+WHERE mentor_id = :mentor_id AND id < :after_id
+ORDER BY id DESC
+LIMIT :page_size;
+
+-- name: backfill_relationships
+-- Makes relationships from the bookings of pairs that have none, one batch; the counts, and where the next batch begins.
+SELECT
+    pairs, created, attributed, only_cancelled, blocked, over_capacity, last_mentor_id, last_mentee_id
+FROM mentoring.backfill_relationships(:after_mentor_id, :after_mentee_id, :at_most);

@@ -20,6 +20,11 @@ CREATE TYPE mentoring.booking_status AS ENUM ('pending', 'confirmed', 'completed
 COMMENT ON TYPE mentoring.booking_status IS
 'Where a booking stands: pending (asked, not answered), confirmed (agreed), completed (took place), cancelled (called off by either side), no_show (the mentee did not come).';
 
+CREATE TYPE mentoring.publication_kind AS ENUM ('quiz', 'course', 'subject');
+
+COMMENT ON TYPE mentoring.publication_kind IS
+'What a mentor publishes and a mentee subscribes to: quiz (subscribe_to_quizzes), course (subscribe_to_courses), subject (subscribe_to_subjects).';
+
 CREATE TYPE mentoring.transition_actor AS ENUM (
     'initiator', 'counterparty', 'pauser', 'mentor', 'mentee', 'admin', 'system'
 );
@@ -60,7 +65,8 @@ FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
 INSERT INTO mentoring.settings (name, value, unit, meaning) VALUES
 ('request_cooldown', 30, 'days', 'After a rejection, how long the other side may not ask again; the rejecter may at any time.'),
 ('request_expiry', 14, 'days', 'How old an unanswered request must be before the system may let it expire.'),
-('open_requests', 5, 'requests', 'How many requests of their own a mentee may have waiting for an answer.');
+('open_requests', 5, 'requests', 'How many requests of their own a mentee may have waiting for an answer.'),
+('request_retention', 365, 'days', 'How long a request that was never accepted keeps its people after it ended; then it is anonymised.');
 
 -- A person as a mentor and as a learner. The row that is locked while a place of the mentor is taken.
 CREATE TABLE mentoring.user_profiles (
@@ -237,6 +243,8 @@ CREATE TABLE mentoring.mentor_mentee (
     completed_at          timestamptz,
     ended_at              timestamptz,
     ended_by              bigint,
+    hidden_by_mentor_at   timestamptz,
+    hidden_by_mentee_at   timestamptz,
     version               bigint                         NOT NULL DEFAULT 1,
     created_at            timestamptz                    NOT NULL DEFAULT now(),
     updated_at            timestamptz                    NOT NULL DEFAULT now(),
@@ -265,7 +273,9 @@ CREATE TABLE mentoring.mentor_mentee (
         (ended_at IS NOT NULL) = (status IN ('completed', 'rejected', 'cancelled', 'expired', 'terminated'))
         AND ended_at >= accepted_at
     ),
-    CONSTRAINT mentor_mentee_ended_by_check CHECK (ended_by IS NULL OR ended_at IS NOT NULL)
+    CONSTRAINT mentor_mentee_ended_by_check CHECK (ended_by IS NULL OR ended_at IS NOT NULL),
+    CONSTRAINT mentor_mentee_hidden_by_mentor_at_check CHECK (hidden_by_mentor_at IS NULL OR ended_at IS NOT NULL),
+    CONSTRAINT mentor_mentee_hidden_by_mentee_at_check CHECK (hidden_by_mentee_at IS NULL OR ended_at IS NOT NULL)
 ) WITH (fillfactor = 90);
 
 COMMENT ON TABLE mentoring.mentor_mentee IS
@@ -288,9 +298,13 @@ COMMENT ON COLUMN mentoring.mentor_mentee.completed_at IS 'When it reached its a
 COMMENT ON COLUMN mentoring.mentor_mentee.ended_at IS 'When it ended, in whatever way. Set exactly when status is an ended one.';
 COMMENT ON COLUMN mentoring.mentor_mentee.ended_by IS
 'Who ended it (auth.users.id, of a party or an administrator); NULL while it is live, and where the system or a database role did. A fact to keep, so without a foreign key.';
-COMMENT ON COLUMN mentoring.mentor_mentee.version IS 'Counts the changes of this row from 1, for optimistic locking.';
+COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentor_at IS
+'When the mentor removed it from their own lists; NULL while it is shown there. It stays in the mentee''s.';
+COMMENT ON COLUMN mentoring.mentor_mentee.hidden_by_mentee_at IS
+'When the mentee removed it from their own lists; NULL while it is shown there. It stays in the mentor''s.';
+COMMENT ON COLUMN mentoring.mentor_mentee.version IS 'Counts the changes of this row from 1, for optimistic locking. Notes and removals are not counted: they are not the other side''s to notice.';
 COMMENT ON COLUMN mentoring.mentor_mentee.created_at IS 'When the relationship was asked for or imported. Never changes.';
-COMMENT ON COLUMN mentoring.mentor_mentee.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON COLUMN mentoring.mentor_mentee.updated_at IS 'When version last changed; kept by a trigger.';
 COMMENT ON CONSTRAINT mentor_mentee_pkey ON mentoring.mentor_mentee IS 'One row a relationship.';
 COMMENT ON CONSTRAINT mentor_mentee_id_mentor_id_mentee_id_key ON mentoring.mentor_mentee IS
 'A relationship has one mentor and one mentee; bookings refer to all three together.';
@@ -308,6 +322,10 @@ COMMENT ON CONSTRAINT mentor_mentee_completed_at_check ON mentoring.mentor_mente
 COMMENT ON CONSTRAINT mentor_mentee_ended_at_check ON mentoring.mentor_mentee IS
 'ended_at is set exactly when the relationship has ended, and does not lie before accepted_at.';
 COMMENT ON CONSTRAINT mentor_mentee_ended_by_check ON mentoring.mentor_mentee IS 'ended_by is set only when the relationship has ended.';
+COMMENT ON CONSTRAINT mentor_mentee_hidden_by_mentor_at_check ON mentoring.mentor_mentee IS
+'hidden_by_mentor_at is set only when the relationship has ended.';
+COMMENT ON CONSTRAINT mentor_mentee_hidden_by_mentee_at_check ON mentoring.mentor_mentee IS
+'hidden_by_mentee_at is set only when the relationship has ended.';
 
 -- The invariant "one live relationship a pair"; also finds it.
 CREATE UNIQUE INDEX mentor_mentee_live_pair_key ON mentoring.mentor_mentee (mentor_id, mentee_id)
@@ -347,7 +365,9 @@ BEGIN
             HINT = 'Name two people.';
     END IF;
 
-    PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
+    IF NOT platform.is_bulk_load('mentoring_app') THEN
+        PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
+    END IF;
     IF NOT EXISTS (
         SELECT FROM mentoring.mentor_mentee_transitions AS t
         WHERE t.from_status IS NULL AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
@@ -439,6 +459,14 @@ BEGIN
             DETAIL = format('relationship_id=%s', OLD.id),
             HINT = 'Write the note of your own side.';
     END IF;
+    IF (NEW.hidden_by_mentor_at IS DISTINCT FROM OLD.hidden_by_mentor_at AND 'mentee' = ANY (kinds))
+        OR (NEW.hidden_by_mentee_at IS DISTINCT FROM OLD.hidden_by_mentee_at AND 'mentor' = ANY (kinds))
+    THEN
+        RAISE EXCEPTION 'a relationship is removed from one''s own lists only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('relationship_id=%s', OLD.id),
+            HINT = 'Change the column of your own side.';
+    END IF;
 
     IF (NEW.subscribe_to_quizzes, NEW.subscribe_to_courses, NEW.subscribe_to_subjects)
         IS DISTINCT FROM (OLD.subscribe_to_quizzes, OLD.subscribe_to_courses, OLD.subscribe_to_subjects)
@@ -485,8 +513,16 @@ BEGIN
         END IF;
     END IF;
 
-    NEW.version := OLD.version + 1;
-    NEW.updated_at := now();
+    -- A note or a removal is not the other side's to notice.
+    IF (NEW.status, NEW.resume_at, NEW.subscribe_to_quizzes, NEW.subscribe_to_courses, NEW.subscribe_to_subjects)
+        IS DISTINCT FROM
+        (OLD.status, OLD.resume_at, OLD.subscribe_to_quizzes, OLD.subscribe_to_courses, OLD.subscribe_to_subjects)
+    THEN
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := now();
+    ELSE
+        NEW.updated_at := OLD.updated_at;
+    END IF;
     RETURN NEW;
 END
 $$;
@@ -580,8 +616,8 @@ EXECUTE FUNCTION mentoring.record_mentor_mentee_history();
 CREATE TABLE mentoring.mentor_mentee_history (
     id              bigint      GENERATED ALWAYS AS IDENTITY,
     relationship_id bigint      NOT NULL,
-    mentor_id       bigint      NOT NULL,
-    mentee_id       bigint      NOT NULL,
+    mentor_id       bigint,
+    mentee_id       bigint,
     from_status     mentoring.mentor_mentee_status,
     to_status       mentoring.mentor_mentee_status,
     actor_kind      mentoring.party NOT NULL,
@@ -596,16 +632,16 @@ CREATE TABLE mentoring.mentor_mentee_history (
 );
 
 COMMENT ON TABLE mentoring.mentor_mentee_history IS
-'Every step of every relationship: who, when, from, to, why. Append-only, written by a trigger, kept when the relationship itself is deleted.';
+'Every step of every relationship: who, when, from, to, why. Append-only, written by a trigger, kept when the relationship itself is deleted. mentoring.purge() takes people and reasons out of the steps of requests that were never accepted.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.id IS 'Order of the steps.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.relationship_id IS 'The relationship (mentor_mentee.id), which may be gone.';
-COMMENT ON COLUMN mentoring.mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id).';
-COMMENT ON COLUMN mentoring.mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id).';
+COMMENT ON COLUMN mentoring.mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id); NULL once anonymised.';
+COMMENT ON COLUMN mentoring.mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id); NULL once anonymised.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.from_status IS 'Status before; NULL for the first step.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.to_status IS 'Status after; NULL where the row was deleted.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.actor_kind IS 'As what the actor took the step: mentor, mentee, admin or system.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.actor_id IS
-'Who took it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+'Who took it (auth.users.id); NULL for the system, for a database role that edited by hand, and once anonymised.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.db_login IS 'The database login of the session.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.db_role IS 'The role the session had set (SET ROLE), if any.';
 COMMENT ON COLUMN mentoring.mentor_mentee_history.reason IS 'Why, in the actor''s words, up to 500 characters; NULL if not said.';
@@ -880,7 +916,7 @@ BEGIN
 
     IF NEW.relationship_id IS NULL THEN
         NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
-        IF NEW.relationship_id IS NULL THEN
+        IF NEW.relationship_id IS NULL AND NOT platform.is_bulk_load('mentoring_app') THEN
             -- Either this booking sees a relationship that is being made, or that one sees this booking.
             PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.user_id);
             NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
@@ -1155,3 +1191,226 @@ FOR EACH ROW EXECUTE FUNCTION mentoring.guard_blocks();
 
 -- The requests that the system lets expire, oldest first.
 CREATE INDEX mentor_mentee_pending_idx ON mentoring.mentor_mentee (created_at, id) WHERE status = 'pending';
+
+-- Whom to tell when a mentor publishes: read by index alone.
+CREATE INDEX mentor_mentee_subscribers_idx ON mentoring.mentor_mentee (mentor_id, mentee_id)
+INCLUDE (subscribe_to_quizzes, subscribe_to_courses, subscribe_to_subjects)
+WHERE status = 'active';
+
+-- What mentors have published: the outbox that a notification service reads.
+CREATE TABLE mentoring.publications (
+    id         bigint                     GENERATED BY DEFAULT AS IDENTITY,
+    mentor_id  bigint                     NOT NULL,
+    kind       mentoring.publication_kind NOT NULL,
+    reference  text                       NOT NULL,
+    title      text                       NOT NULL,
+    created_at timestamptz                NOT NULL DEFAULT now(),
+
+    CONSTRAINT publications_pkey PRIMARY KEY (id),
+    CONSTRAINT publications_mentor_id_kind_reference_key UNIQUE (mentor_id, kind, reference),
+    CONSTRAINT publications_reference_check CHECK (length(reference) <= 200 AND reference ~ '\S'),
+    CONSTRAINT publications_title_check CHECK (length(title) <= 200 AND title ~ '\S')
+);
+
+COMMENT ON TABLE mentoring.publications IS
+'What mentors have published and their subscribers are to hear of, one row a publication. Append-only; published twice it is still one. Who subscribes at that moment: mentor_mentee.';
+COMMENT ON COLUMN mentoring.publications.id IS 'The publication.';
+COMMENT ON COLUMN mentoring.publications.mentor_id IS 'Who published it (auth.users.id).';
+COMMENT ON COLUMN mentoring.publications.kind IS 'What it is: quiz, course or subject.';
+COMMENT ON COLUMN mentoring.publications.reference IS 'The application''s own key or address of what was published, 1 to 200 characters.';
+COMMENT ON COLUMN mentoring.publications.title IS 'What subscribers are told, 1 to 200 characters.';
+COMMENT ON COLUMN mentoring.publications.created_at IS 'When it was published.';
+COMMENT ON CONSTRAINT publications_pkey ON mentoring.publications IS 'One row a publication.';
+COMMENT ON CONSTRAINT publications_mentor_id_kind_reference_key ON mentoring.publications IS
+'A mentor publishes the same thing once.';
+COMMENT ON CONSTRAINT publications_reference_check ON mentoring.publications IS
+'reference has 1 to 200 characters, not all of them blank.';
+COMMENT ON CONSTRAINT publications_title_check ON mentoring.publications IS
+'title has 1 to 200 characters, not all of them blank.';
+
+-- A mentor's publications, newest first.
+CREATE INDEX publications_mentor_id_idx ON mentoring.publications (mentor_id, id);
+
+CREATE FUNCTION mentoring.guard_publications()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor platform.actor := platform.current_actor('mentoring_app');
+BEGIN
+    IF actor.kind = 'user' AND actor.id <> NEW.mentor_id THEN
+        RAISE EXCEPTION 'a mentor publishes for themselves only' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('mentor_id=%s', NEW.mentor_id),
+            HINT = 'Act as that mentor, as an administrator or as the system.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.guard_publications() IS
+'Row trigger of publications: only the mentor themselves, an administrator or the system publishes.';
+
+CREATE TRIGGER publications_guard
+BEFORE INSERT ON mentoring.publications
+FOR EACH ROW EXECUTE FUNCTION mentoring.guard_publications();
+
+CREATE TRIGGER publications_require_actor
+BEFORE DELETE ON mentoring.publications
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER publications_refuse_change
+BEFORE UPDATE OR TRUNCATE ON mentoring.publications
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- Who changed what: one row a changed row, written by triggers. Partitioned by month; DEFAULT takes what has no month yet.
+CREATE TABLE mentoring.audit_log (
+    id             bigint                   GENERATED ALWAYS AS IDENTITY,
+    table_name     text                     NOT NULL,
+    row_key        jsonb                    NOT NULL,
+    operation      platform.audit_operation NOT NULL,
+    old_values     jsonb,
+    new_values     jsonb,
+    secret_columns text[]                   NOT NULL DEFAULT '{}',
+    actor_kind     platform.actor_kind      NOT NULL,
+    actor_id       bigint,
+    db_login       text                     NOT NULL,
+    db_role        text,
+    transaction_id xid8                     NOT NULL DEFAULT pg_current_xact_id(),
+    occurred_at    timestamptz              NOT NULL DEFAULT now(),
+    scrubbed_at    timestamptz,
+
+    CONSTRAINT audit_log_pkey PRIMARY KEY (occurred_at, id)
+) PARTITION BY RANGE (occurred_at);
+
+COMMENT ON TABLE mentoring.audit_log IS
+'Every change of a row of this schema that holds people''s data or decisions: who, when, what was and what is. The steps of relationships and bookings stand in their own histories instead. Append-only for every role; platform.scrub() erases values, and expired months are dropped. Read by the owner; analysts read v_audit_log.';
+COMMENT ON COLUMN mentoring.audit_log.id IS 'Order of the changes.';
+COMMENT ON COLUMN mentoring.audit_log.table_name IS 'The table whose row changed.';
+COMMENT ON COLUMN mentoring.audit_log.row_key IS 'The row: its key columns and their values.';
+COMMENT ON COLUMN mentoring.audit_log.operation IS 'insert, update, delete, or scrub for an erasure from this log.';
+COMMENT ON COLUMN mentoring.audit_log.old_values IS
+'What an update changed, before; the whole row of a delete. Without secret columns; NULL for an insert and once scrubbed.';
+COMMENT ON COLUMN mentoring.audit_log.new_values IS
+'What an update changed, after; the whole row of an insert; how many rows a scrub erased. Without secret columns; NULL for a delete and once scrubbed.';
+COMMENT ON COLUMN mentoring.audit_log.secret_columns IS 'Secret columns that were changed or filled; their values are not kept here.';
+COMMENT ON COLUMN mentoring.audit_log.actor_kind IS 'As what the actor did it: user, admin or system.';
+COMMENT ON COLUMN mentoring.audit_log.actor_id IS
+'Who did it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+COMMENT ON COLUMN mentoring.audit_log.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN mentoring.audit_log.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN mentoring.audit_log.transaction_id IS 'The transaction, the same for all that it changed.';
+COMMENT ON COLUMN mentoring.audit_log.occurred_at IS 'When: the start of the transaction.';
+COMMENT ON COLUMN mentoring.audit_log.scrubbed_at IS 'When the values were erased; NULL while they are kept.';
+COMMENT ON CONSTRAINT audit_log_pkey ON mentoring.audit_log IS 'One row a changed row.';
+
+-- One row's changes; what platform.scrub() erases.
+CREATE INDEX audit_log_row_key_idx ON mentoring.audit_log (table_name, row_key, occurred_at);
+
+CREATE TABLE mentoring.audit_log_default PARTITION OF mentoring.audit_log DEFAULT;
+
+COMMENT ON TABLE mentoring.audit_log_default IS
+'Rows of audit_log of a month that has no partition yet. platform.make_months() moves them.';
+
+CREATE TRIGGER audit_log_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON mentoring.audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- A statement trigger of the whole does not guard the parts.
+CREATE TRIGGER audit_log_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON mentoring.audit_log_default
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+SELECT platform.make_months('mentoring', 'audit_log');
+
+CREATE TRIGGER settings_audit_insert
+AFTER INSERT ON mentoring.settings
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('name');
+
+CREATE TRIGGER settings_audit_update
+AFTER UPDATE ON mentoring.settings
+FOR EACH ROW EXECUTE FUNCTION platform.audit('name');
+
+CREATE TRIGGER settings_audit_delete
+AFTER DELETE ON mentoring.settings
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('name');
+
+-- Taking a place (places_version) changes nothing that anybody decided.
+CREATE TRIGGER user_profiles_audit_insert
+AFTER INSERT ON mentoring.user_profiles
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('user_id', 'learning_goals');
+
+CREATE TRIGGER user_profiles_audit_update
+AFTER UPDATE OF user_id, mentor_bio, mentor_rate, mentor_rate_currency, mentor_available,
+max_mentees, learning_goals, preferred_learning_style, timezone ON mentoring.user_profiles
+FOR EACH ROW EXECUTE FUNCTION platform.audit('user_id', 'learning_goals');
+
+CREATE TRIGGER user_profiles_audit_delete
+AFTER DELETE ON mentoring.user_profiles
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('user_id', 'learning_goals');
+
+-- A step stands in mentor_mentee_history: who, when, from, to, why. Not recorded twice.
+CREATE TRIGGER mentor_mentee_audit_update
+AFTER UPDATE ON mentoring.mentor_mentee
+FOR EACH ROW WHEN (
+    old.status = new.status
+    OR (old.hidden_by_mentor_at, old.hidden_by_mentee_at) IS DISTINCT FROM (new.hidden_by_mentor_at, new.hidden_by_mentee_at)
+)
+EXECUTE FUNCTION platform.audit('id', 'mentor_notes,mentee_notes');
+
+CREATE TRIGGER mentor_mentee_audit_delete
+AFTER DELETE ON mentoring.mentor_mentee
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'mentor_notes,mentee_notes');
+
+CREATE TRIGGER subjects_audit_insert
+AFTER INSERT ON mentoring.subjects
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER subjects_audit_update
+AFTER UPDATE ON mentoring.subjects
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER subjects_audit_delete
+AFTER DELETE ON mentoring.subjects
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+-- Steps stand in subject_schedule_history, and nothing else of a booking ever changes.
+CREATE TRIGGER subject_schedule_audit_delete
+AFTER DELETE ON mentoring.subject_schedule
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER blocks_audit_insert
+AFTER INSERT ON mentoring.blocks
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('blocker_id,blocked_id');
+
+CREATE TRIGGER blocks_audit_delete
+AFTER DELETE ON mentoring.blocks
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('blocker_id,blocked_id');
+
+CREATE TRIGGER publications_audit_insert
+AFTER INSERT ON mentoring.publications
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER publications_audit_delete
+AFTER DELETE ON mentoring.publications
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+-- Requests that were never accepted, by their end: what mentoring.purge() anonymises.
+CREATE INDEX mentor_mentee_unaccepted_idx ON mentoring.mentor_mentee (ended_at, id)
+WHERE status IN ('rejected', 'cancelled', 'expired');

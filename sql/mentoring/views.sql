@@ -50,13 +50,13 @@ COMMENT ON VIEW mentoring.v_mentor_mentee_history IS
 'Every step of every relationship, for analysts: all but the reasons, which are people''s own words, and the database logins.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.step_id IS 'Order of the steps.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.relationship_id IS 'The relationship, which may be gone.';
-COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id).';
-COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id).';
+COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentor_id IS 'Its mentor (auth.users.id); NULL once anonymised.';
+COMMENT ON COLUMN mentoring.v_mentor_mentee_history.mentee_id IS 'Its mentee (auth.users.id); NULL once anonymised.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.from_status IS 'Status before; NULL for the first step.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.to_status IS 'Status after; NULL where the relationship was deleted.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.actor_kind IS 'As what the actor took the step: mentor, mentee, admin or system.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.actor_id IS
-'Who took it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+'Who took it (auth.users.id); NULL for the system, for a database role that edited by hand, and once anonymised.';
 COMMENT ON COLUMN mentoring.v_mentor_mentee_history.occurred_at IS 'When: the start of the transaction that took the step.';
 
 -- For applications; analysts find the same in v_mentor_board. With the owner's rights: one with the rights of who asks
@@ -269,3 +269,42 @@ COMMENT ON VIEW mentoring.own_mentee_notes IS
 COMMENT ON COLUMN mentoring.own_mentee_notes.relationship_id IS 'The relationship (mentor_mentee.id).';
 COMMENT ON COLUMN mentoring.own_mentee_notes.mentor_id IS 'Whom the note is about (auth.users.id).';
 COMMENT ON COLUMN mentoring.own_mentee_notes.note IS 'What the mentee wrote.';
+
+CREATE VIEW mentoring.v_audit_log AS
+SELECT
+    a.id AS change_id,
+    a.table_name,
+    a.row_key,
+    a.operation,
+    coalesce(
+        (
+            SELECT array_agg(c.name ORDER BY c.name)
+            FROM (
+                SELECT k.name
+                FROM jsonb_object_keys(coalesce(a.new_values, a.old_values)) AS k (name)
+                WHERE a.operation = 'update'
+                UNION ALL
+                SELECT s.name FROM unnest(a.secret_columns) AS s (name)
+            ) AS c
+        ),
+        '{}'
+    ) AS changed_columns,
+    a.actor_kind,
+    a.actor_id,
+    a.transaction_id,
+    a.occurred_at
+FROM mentoring.audit_log AS a;
+
+COMMENT ON VIEW mentoring.v_audit_log IS
+'Who changed which row of this schema and when, for analysts: all but the values and the database logins. Filter by occurred_at.';
+COMMENT ON COLUMN mentoring.v_audit_log.change_id IS 'Order of the changes.';
+COMMENT ON COLUMN mentoring.v_audit_log.table_name IS 'The table whose row changed.';
+COMMENT ON COLUMN mentoring.v_audit_log.row_key IS 'The row: its key columns and their values.';
+COMMENT ON COLUMN mentoring.v_audit_log.operation IS 'insert, update, delete, or scrub for an erasure of values from the log.';
+COMMENT ON COLUMN mentoring.v_audit_log.changed_columns IS
+'What an update changed, and which secret columns an insert or delete had filled.';
+COMMENT ON COLUMN mentoring.v_audit_log.actor_kind IS 'As what the actor did it: user, admin or system.';
+COMMENT ON COLUMN mentoring.v_audit_log.actor_id IS
+'Who did it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+COMMENT ON COLUMN mentoring.v_audit_log.transaction_id IS 'The transaction, the same for all that it changed.';
+COMMENT ON COLUMN mentoring.v_audit_log.occurred_at IS 'When: the start of the transaction.';

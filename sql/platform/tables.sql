@@ -19,6 +19,11 @@ COMMENT ON COLUMN platform.actor.kind IS 'As what they act: user, admin or syste
 COMMENT ON COLUMN platform.actor.id IS
 'The acting person (auth.users.id); NULL for the system and for a database role that edits by hand.';
 
+CREATE TYPE platform.audit_operation AS ENUM ('insert', 'update', 'delete', 'scrub');
+
+COMMENT ON TYPE platform.audit_operation IS
+'What a row of an audit log tells of: a row was inserted, updated or deleted, or its values were erased from the log (scrub).';
+
 -- The one list of business refusals. mentorbase.errors has one exception class for each row.
 CREATE TABLE platform.refusals (
     sqlstate text NOT NULL,
@@ -54,3 +59,32 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB105', 'blocked', 'One of the two people has blocked the other.'),
 ('MB106', 'too_many_requests', 'The mentee has as many requests open as they may.'),
 ('MB107', 'subject_inactive', 'The subject cannot be booked any more.');
+
+-- Limits of what all services share, as rows rather than literals.
+CREATE TABLE platform.settings (
+    name       text        NOT NULL,
+    value      bigint      NOT NULL,
+    unit       text        NOT NULL,
+    meaning    text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT settings_pkey PRIMARY KEY (name),
+    CONSTRAINT settings_value_check CHECK (value BETWEEN 0 AND 36500),
+    CONSTRAINT settings_unit_check CHECK (unit = 'days')
+);
+
+COMMENT ON TABLE platform.settings IS
+'Limits of what all services share, one a row. The owner changes values; names are fixed, because functions read them.';
+COMMENT ON COLUMN platform.settings.name IS 'The limit.';
+COMMENT ON COLUMN platform.settings.value IS 'Its value, counted in unit.';
+COMMENT ON COLUMN platform.settings.unit IS 'What the value counts: days.';
+COMMENT ON COLUMN platform.settings.meaning IS 'What it limits.';
+COMMENT ON COLUMN platform.settings.created_at IS 'When the row was made.';
+COMMENT ON COLUMN platform.settings.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT settings_pkey ON platform.settings IS 'One row a limit.';
+COMMENT ON CONSTRAINT settings_value_check ON platform.settings IS 'A limit''s value is 0 to 36500.';
+COMMENT ON CONSTRAINT settings_unit_check ON platform.settings IS 'A limit counts days, as the functions read it.';
+
+INSERT INTO platform.settings (name, value, unit, meaning) VALUES
+('audit_retention', 3650, 'days', 'How long audit logs are kept; a month is dropped once all of it is older.');

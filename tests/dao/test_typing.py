@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = Path(__file__).with_name("typing_sample.py")
+EXAMPLE = ROOT / "tests" / "examples" / "mentoring_api.py"
 _MARK = re.compile(r"# E: ([a-z-]+) (report\w+)")
 
 Errors = dict[int, set[str]]
@@ -22,10 +23,11 @@ Errors = dict[int, set[str]]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the package has its own name, with an application's module beside it."""
+    """A folder in which the package has its own name, with modules of applications beside it."""
     folder = tmp_path_factory.mktemp("typing")
     (folder / "mentorbase").symlink_to(ROOT / "dao")
     shutil.copy(SAMPLE, folder / "application.py")
+    shutil.copy(EXAMPLE, folder)
     return folder
 
 
@@ -39,7 +41,7 @@ def test_mypy_strict_accepts_the_package_and_right_use_and_refuses_wrong_use(pro
     found = run(
         [
             *(sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", project / "cache"),
-            *("--output", "json", "-p", "mentorbase", "-m", "application"),
+            *("--output", "json", "-p", "mentorbase", "-m", "application", "-m", EXAMPLE.stem),
         ],
         project,
     )
@@ -51,7 +53,7 @@ def test_mypy_strict_accepts_the_package_and_right_use_and_refuses_wrong_use(pro
 
 def test_pyright_accepts_the_package_and_right_use_and_refuses_wrong_use(project: Path) -> None:
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["basedpyright"]
-    config = configured | {"include": ["mentorbase", "application.py"], "extraPaths": ["."]}
+    config = configured | {"include": ["mentorbase", "application.py", EXAMPLE.name], "extraPaths": ["."]}
     (project / "pyrightconfig.json").write_text(json.dumps(config), "utf-8")
     found = json.loads(
         run(
@@ -63,7 +65,7 @@ def test_pyright_accepts_the_package_and_right_use_and_refuses_wrong_use(project
         )
     )
     modules = len(list((ROOT / "dao").rglob("*.py")))
-    assert found["summary"]["filesAnalyzed"] == modules + 1
+    assert found["summary"]["filesAnalyzed"] == modules + 2
     errors = found["generalDiagnostics"]
     in_sample = [error for error in errors if Path(error["file"]).name == "application.py"]
     assert [error for error in errors if error not in in_sample] == []

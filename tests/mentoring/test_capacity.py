@@ -153,6 +153,19 @@ def test_a_limit_set_while_a_place_is_being_taken_counts_that_place(
     assert type(result) is CapacityReached
 
 
+@pytest.mark.parametrize("places", [0, 1, 3])
+def test_many_who_wait_for_a_first_limit_to_be_set_take_its_places_one_after_another(
+    admin: psycopg.Connection, crowd: Database, requests: list[int], places: int
+) -> None:
+    limit(admin, None)
+    jobs = [partial(crowd.mentoring.accept, relation, actor_id=MENTOR) for relation in requests]
+    set_limit = f"UPDATE mentoring.user_profiles SET max_mentees = {places} WHERE user_id = %s"
+    results = behind(admin, set_limit, jobs, [MENTOR])
+    losers = [result for result in results if isinstance(result, Exception)]
+    assert Counter(type(loser) for loser in losers) == {CapacityReached: CLIENTS - places}, losers
+    assert taken(admin) == places
+
+
 def test_first_places_of_a_mentor_without_a_profile_are_taken_by_many_at_once(
     admin: psycopg.Connection, crowd: Database, requests: list[int]
 ) -> None:

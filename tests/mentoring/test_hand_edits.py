@@ -34,6 +34,7 @@ BY_MENTEE = scenes("pending")[1]
 Call = Callable[[Mentoring[Any], int], object]
 WRITABLE = {"status", "subscribe_to_quizzes", "subscribe_to_courses", "subscribe_to_subjects"}
 NOTES = {"mentor_notes", "mentee_notes"}
+HIDING = {"hidden_by_mentor_at", "hidden_by_mentee_at"}
 LATER = datetime(2099, 1, 1, tzinfo=UTC)
 FORBIDDEN = [
     "INSERT INTO mentoring.mentor_mentee (mentor_id, mentee_id, initiated_by) VALUES (1, 5, 'mentor')",
@@ -107,6 +108,8 @@ INCONSISTENT = [
     ("ended_at_check", "active", "ended_at = now()"),
     ("ended_at_check", "terminated", "ended_at = accepted_at - interval '1 day'"),
     ("ended_by_check", "active", "ended_by = 1"),
+    ("hidden_by_mentor_at_check", "active", "hidden_by_mentor_at = now()"),
+    ("hidden_by_mentee_at_check", "pending", "hidden_by_mentee_at = now()"),
     ("not_self_check", "active", "mentee_id = mentor_id"),
 ]
 
@@ -180,6 +183,7 @@ class TestTheApplicationsLogin:
                 "SELECT * FROM mentoring.change_subscriptions(%s, false, actor_id => %s)",
                 [relation, MENTEE],
             ),
+            "remove": ("SELECT * FROM mentoring.remove(%s, %s)", [relation, MENTEE]),
         }
         returning_relations = admin.execute(
             "SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'mentoring'::regnamespace"
@@ -193,7 +197,7 @@ class TestTheApplicationsLogin:
             assert found["id"] == relation
             assert found["mentor_notes"] is found["mentee_notes"] is None
         [row] = rows(admin)
-        assert (row["mentor_notes"], row["mentee_notes"], row["version"]) == ("secret", "secret", 4)
+        assert (row["mentor_notes"], row["mentee_notes"], row["version"]) == ("secret", "secret", 5)
 
     def test_takes_a_legal_step_which_is_stamped_and_recorded(
         self, admin: psycopg.Connection, app: psycopg.Connection
@@ -293,8 +297,10 @@ class TestTheOwner:
 
     def test_finds_every_column_either_kept_or_changeable(self, admin: psycopg.Connection) -> None:
         kept = {column for _, column, _ in KEPT}
-        decided = kept | WRITABLE | NOTES | {"updated_at"}
-        assert set(columns(admin, "mentor_mentee")) == decided, "decide of each: KEPT by the guard, WRITABLE or NOTES"
+        decided = kept | WRITABLE | NOTES | HIDING | {"updated_at"}
+        assert set(columns(admin, "mentor_mentee")) == decided, (
+            "decide of each: KEPT by the guard, WRITABLE, NOTES or HIDING"
+        )
 
     def test_may_write_notes_of_at_most_10000_characters(self, owner: psycopg.Connection) -> None:
         put_as_superuser(owner, "active")
@@ -302,7 +308,7 @@ class TestTheOwner:
             owner.execute(f"UPDATE mentoring.mentor_mentee SET {column} = repeat('x', 10000)")
             with refused(InvalidValue, "23514", constraint=f"mentor_mentee_{column}_check"):
                 owner.execute(f"UPDATE mentoring.mentor_mentee SET {column} = repeat('x', 10001)")
-        assert rows(owner)[0]["version"] == 3
+        assert rows(owner)[0]["version"] == 1
         assert steps(owner) == []
 
     def test_cannot_set_updated_at(self, owner: psycopg.Connection) -> None:

@@ -140,3 +140,11 @@ def test_no_view_and_no_function_gives_the_application_the_other_sides_note(
     ]
     for call in calls:
         assert ABOUT_MENTEE not in str(app.execute(f"SELECT {call}::text").fetchall()), call
+
+
+def test_the_other_side_does_not_notice_a_note_or_a_removal(db: Database, link: int) -> None:
+    db.mentoring.complete(link, actor_id=MENTOR)
+    before = db.mentoring.relationship(link)
+    db.mentoring.write_note(link, note="another", actor_id=MENTOR)
+    db.mentoring.remove(link, actor_id=MENTEE)
+    assert db.mentoring.relationship(link) == before

@@ -9,8 +9,17 @@ from mentoring.lifecycle import MENTEE, MENTOR, STATUSES, put, scenes, steps
 from psycopg import sql
 from psycopg.rows import dict_row
 
-VIEWS = {"v_mentor_board", "v_mentor_load", "v_mentor_mentee", "v_mentor_mentee_history"}
-HIDDEN = {"mentor_notes", "mentee_notes", "paused_by", "ended_by", "version", "updated_at"}
+VIEWS = {"v_audit_log", "v_mentor_board", "v_mentor_load", "v_mentor_mentee", "v_mentor_mentee_history"}
+HIDDEN = {
+    "mentor_notes",
+    "mentee_notes",
+    "paused_by",
+    "ended_by",
+    "hidden_by_mentor_at",
+    "hidden_by_mentee_at",
+    "version",
+    "updated_at",
+}
 RELATIONS = """
     SELECT n.nspname, c.relname
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -25,7 +34,7 @@ def test_an_analyst_reads_the_views_and_nothing_else(admin: psycopg.Connection, 
     assert len(found) > 8
     for schema, name in found:
         statement = sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, name))
-        if (schema, name) in {("mentoring", view) for view in VIEWS}:
+        if name.startswith("v_"):
             reader.execute(statement)
         else:
             with pytest.raises(psycopg.errors.InsufficientPrivilege) as caught:
@@ -33,12 +42,14 @@ def test_an_analyst_reads_the_views_and_nothing_else(admin: psycopg.Connection, 
             assert caught.value.sqlstate == "42501"
 
 
-@pytest.mark.parametrize("verb", ["INSERT INTO {} DEFAULT VALUES", "UPDATE {} SET mentor_id = 1", "DELETE FROM {}"])
+@pytest.mark.parametrize("verb", ["INSERT INTO {} DEFAULT VALUES", "UPDATE {} SET {} = NULL", "DELETE FROM {}"])
 @pytest.mark.parametrize("view", sorted(VIEWS))
 def test_an_analyst_writes_through_no_view(reader: psycopg.Connection, view: str, verb: str) -> None:
+    name = sql.Identifier("mentoring", view)
+    column = sql.Identifier(reader.execute(sql.SQL("SELECT * FROM {}").format(name)).description[-1].name)
     # 55000: a view of that kind takes no writes from anybody.
     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)) as caught:
-        reader.execute(sql.SQL(verb).format(sql.Identifier("mentoring", view)))
+        reader.execute(sql.SQL(verb).format(name, column))
     assert caught.value.sqlstate == ("55000" if view in {"v_mentor_board", "v_mentor_load"} else "42501")
 
 

@@ -82,6 +82,9 @@ def fill(conn: psycopg.Connection) -> None:
         conn.execute("SET LOCAL mentorbase.actor = 'system'")
         conn.execute("INSERT INTO mentoring.subjects (id, user_id, title) VALUES (1, 1, 'Algebra')")
         conn.execute(
+            "INSERT INTO mentoring.publications (mentor_id, kind, reference, title) VALUES (1, 'quiz', 'q1', 'A quiz')"
+        )
+        conn.execute(
             """
             INSERT INTO mentoring.subject_schedule (subject_id, user_id, status, booked_date, ends_at)
             SELECT 1, 2 + i, status, now() - interval '1 day', now() - interval '23 hours'

@@ -31,8 +31,12 @@ def rows(conn):
 
 
 def people(found_rows):
-    """The rows that people wrote: those of reference tables come and go with migrations."""
-    return {table: its_rows for table, its_rows in found_rows.items() if table not in REFERENCE_TABLES}
+    """The rows that people wrote: those of reference tables, audited ones too, come and go with migrations."""
+    return {
+        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in REFERENCE_TABLES]
+        for table, its_rows in found_rows.items()
+        if table not in REFERENCE_TABLES
+    }
 
 
 def only_columns_of(kept, before):

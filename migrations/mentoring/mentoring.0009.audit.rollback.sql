@@ -1,0 +1,20 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DROP TRIGGER settings_audit_insert ON mentoring.settings;
+DROP TRIGGER settings_audit_update ON mentoring.settings;
+DROP TRIGGER settings_audit_delete ON mentoring.settings;
+DROP TRIGGER user_profiles_audit_insert ON mentoring.user_profiles;
+DROP TRIGGER user_profiles_audit_update ON mentoring.user_profiles;
+DROP TRIGGER user_profiles_audit_delete ON mentoring.user_profiles;
+DROP TRIGGER mentor_mentee_audit_update ON mentoring.mentor_mentee;
+DROP TRIGGER mentor_mentee_audit_delete ON mentoring.mentor_mentee;
+DROP TRIGGER subjects_audit_insert ON mentoring.subjects;
+DROP TRIGGER subjects_audit_update ON mentoring.subjects;
+DROP TRIGGER subjects_audit_delete ON mentoring.subjects;
+DROP TRIGGER subject_schedule_audit_delete ON mentoring.subject_schedule;
+DROP TRIGGER blocks_audit_insert ON mentoring.blocks;
+DROP TRIGGER blocks_audit_delete ON mentoring.blocks;
+DROP TRIGGER publications_audit_insert ON mentoring.publications;
+DROP TRIGGER publications_audit_delete ON mentoring.publications;
+DROP VIEW mentoring.v_audit_log;
+DROP TABLE mentoring.audit_log;

@@ -1,0 +1,241 @@
+-- What audit logs are made of: a trigger that records changes, monthly partitions, erasure.
+-- depends: platform.0004.bulk_load
+
+SET LOCAL ROLE mentorbase_owner;
+
+CREATE TYPE platform.audit_operation AS ENUM ('insert', 'update', 'delete', 'scrub');
+
+COMMENT ON TYPE platform.audit_operation IS
+'What a row of an audit log tells of: a row was inserted, updated or deleted, or its values were erased from the log (scrub).';
+
+CREATE OR REPLACE FUNCTION platform.refuse_change()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'TRUNCATE' AND current_setting('mentorbase.maintenance', true) = TG_TABLE_SCHEMA THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION '% of %.% is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME USING
+        ERRCODE = 'MB006',
+        HINT = 'The rows of this table are kept.';
+END
+$$;
+
+COMMENT ON FUNCTION platform.refuse_change() IS
+'Statement trigger that refuses what it is attached to for every role (MB006): UPDATE, DELETE and TRUNCATE of append-only tables, TRUNCATE of tables with a history. But for TRUNCATE it lets the owner''s functions pass that erase and move rows: they set mentorbase.maintenance to the schema they work in. The setting alone helps nobody, for only the owner has the privilege.';
+
+CREATE FUNCTION platform.pick(document jsonb, columns text[])
+RETURNS jsonb
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT jsonb_object_agg(c.name, document -> c.name) FROM unnest(columns) AS c (name)
+$$;
+
+COMMENT ON FUNCTION platform.pick(jsonb, text[]) IS
+'These columns of a row that is given as a JSON document; NULL where none are asked for.';
+
+CREATE FUNCTION platform.audit()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may write an audit log itself
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' -- of the recorded times
+AS $$
+DECLARE
+    actor       platform.actor := platform.current_actor(TG_TABLE_SCHEMA || '_app');
+    keys        text[] := string_to_array(TG_ARGV[0], ',');
+    secrets     text[] := string_to_array(coalesce(TG_ARGV[1], ''), ',');
+    bookkeeping text[] := ARRAY['version', 'updated_at'];
+    old_row     jsonb;
+    new_row     jsonb;
+    changed     text[];
+    hidden      text[] := ARRAY[]::text[];
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        old_row := to_jsonb(OLD);
+        new_row := to_jsonb(NEW);
+        changed := ARRAY(
+            SELECT o.key
+            FROM jsonb_each(old_row) AS o
+            WHERE o.value <> new_row -> o.key AND o.key <> ALL (bookkeeping)
+        );
+        IF changed = '{}' THEN
+            RETURN NULL;
+        END IF;
+        IF changed && secrets THEN
+            hidden := ARRAY(SELECT c.name FROM unnest(changed) AS c (name) WHERE c.name = ANY (secrets));
+            changed := ARRAY(SELECT c.name FROM unnest(changed) AS c (name) WHERE c.name <> ALL (secrets));
+        END IF;
+        EXECUTE format(
+            'INSERT INTO %I.audit_log (table_name, row_key, operation, old_values, new_values, secret_columns,'
+            ' actor_kind, actor_id, db_login, db_role) VALUES ($1, $2, ''update'', $3, $4, $5, $6, $7, $8, $9)',
+            TG_TABLE_SCHEMA
+        ) USING
+            TG_TABLE_NAME, platform.pick(new_row, keys),
+            platform.pick(old_row, changed), platform.pick(new_row, changed), hidden,
+            actor.kind, actor.id, session_user::text, nullif(current_setting('role'), 'none');
+    ELSE
+        EXECUTE format(
+            'INSERT INTO %I.audit_log (table_name, row_key, operation, %I, secret_columns,'
+            ' actor_kind, actor_id, db_login, db_role)'
+            ' SELECT $1, platform.pick(r.document, $2), $3, r.document - $4 - $5,'
+            ' ARRAY(SELECT s.name FROM unnest($4) AS s (name) WHERE r.document -> s.name <> ''null''),'
+            ' $6, $7, $8, $9'
+            ' FROM (SELECT to_jsonb(c) AS document FROM changed_rows AS c) AS r',
+            TG_TABLE_SCHEMA, CASE TG_OP WHEN 'INSERT' THEN 'new_values' ELSE 'old_values' END
+        ) USING
+            TG_TABLE_NAME, keys, lower(TG_OP)::platform.audit_operation, secrets, bookkeeping,
+            actor.kind, actor.id, session_user::text, nullif(current_setting('role'), 'none');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION platform.audit() IS
+'Trigger that records each change of a row in the audit_log of the table''s own schema: row trigger of UPDATE, statement trigger of INSERT and DELETE with the transition table changed_rows, so that a bulk load is recorded by one statement. First argument: the key columns, with commas between; second: columns that are secret, which are recorded as changed, without their values. version and updated_at are not recorded.';
+
+CREATE FUNCTION platform.make_months(in_schema name, in_table name, months_ahead integer DEFAULT 3)
+RETURNS text[]
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- whoever calls it, the partitions belong to the owner
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' -- months are those of UTC
+AS $$
+DECLARE
+    parent           regclass := format('%I.%I', in_schema, in_table)::regclass;
+    default_leaf     regclass;
+    time_column      name;
+    month            timestamptz;
+    leaf             text;
+    guard            record;
+    made             text[] := ARRAY[]::text[];
+    caller_setting   text := current_setting('mentorbase.maintenance', true);
+BEGIN
+    SELECT p.partdefid, a.attname INTO default_leaf, time_column
+    FROM pg_partitioned_table AS p
+    INNER JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+    WHERE p.partrelid = parent;
+
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', in_schema);
+    FOR month IN EXECUTE format(
+        'SELECT generate_series(date_trunc(''month'', now()), now() + make_interval(months => $1), ''1 month'')'
+        ' UNION SELECT date_trunc(''month'', d.%I) FROM %s AS d ORDER BY 1',
+        time_column, default_leaf
+    ) USING months_ahead
+    LOOP
+        leaf := format('%s_y%sm%s', in_table, to_char(month, 'YYYY'), to_char(month, 'MM'));
+        CONTINUE WHEN to_regclass(format('%I.%I', in_schema, leaf)) IS NOT NULL;
+
+        -- Made beside, filled, and then attached: PARTITION OF would wait for every writer of the table.
+        EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING ALL EXCLUDING IDENTITY)', in_schema, leaf, parent);
+        EXECUTE format('COMMENT ON TABLE %I.%I IS %L', in_schema, leaf,
+            format('%s of %s UTC.', in_table, to_char(month, 'YYYY-MM')));
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', default_leaf);
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM %s WHERE %I >= $1 AND %I < $2 RETURNING *) INSERT INTO %I.%I SELECT * FROM moved',
+            default_leaf, time_column, time_column, in_schema, leaf
+        ) USING month, month + interval '1 month';
+        EXECUTE format(
+            'ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES FROM (%L) TO (%L)',
+            parent, in_schema, leaf, month, month + interval '1 month'
+        );
+        -- Statement triggers of a partitioned table do not guard its partitions.
+        FOR guard IN
+            SELECT pg_get_triggerdef(t.oid) AS definition
+            FROM pg_trigger AS t
+            WHERE t.tgrelid = default_leaf AND NOT t.tgisinternal AND t.tgtype & 1 = 0
+        LOOP
+            EXECUTE replace(guard.definition, format(' ON %s ', default_leaf), format(' ON %I.%I ', in_schema, leaf));
+        END LOOP;
+        made := made || leaf;
+    END LOOP;
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', coalesce(caller_setting, ''));
+    RETURN made;
+END
+$$;
+
+COMMENT ON FUNCTION platform.make_months(name, name, integer) IS
+'Makes the partitions of a table that is partitioned by month: the present month, so many months ahead, and whichever months the DEFAULT partition has rows of, which move. Returns the names of those made; those that exist stay. A month that nobody made in time loses nothing: its rows wait in the DEFAULT partition. For the owner, monthly; it waits for the writers of the DEFAULT partition only.';
+
+CREATE FUNCTION platform.drop_months(in_schema name, in_table name, keep interval)
+RETURNS text[]
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- whoever calls it, the partitions belong to the owner
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC' -- months are those of UTC
+AS $$
+DECLARE
+    leaf    name;
+    dropped text[] := ARRAY[]::text[];
+BEGIN
+    FOR leaf IN
+        SELECT c.relname
+        FROM pg_inherits AS i
+        INNER JOIN pg_class AS c ON i.inhrelid = c.oid
+        WHERE i.inhparent = format('%I.%I', in_schema, in_table)::regclass
+            AND c.relname ~ '_y[0-9]{4}m[0-9]{2}$'
+            AND to_date(right(c.relname, 8), '"y"YYYY"m"MM')::timestamptz + interval '1 month' <= now() - keep
+        ORDER BY c.relname
+    LOOP
+        EXECUTE format('DROP TABLE %I.%I', in_schema, leaf);
+        dropped := dropped || leaf::text;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+
+COMMENT ON FUNCTION platform.drop_months(name, name, interval) IS
+'Drops the monthly partitions all of whose rows are older than this, and returns their names. For the owner.';
+
+CREATE FUNCTION platform.scrub(in_schema name, of_table name, of_key jsonb)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- nobody else may change an audit log
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor          platform.actor := platform.current_actor(in_schema || '_app');
+    caller_setting text := current_setting('mentorbase.maintenance', true);
+    scrubbed       bigint;
+BEGIN
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', in_schema);
+    EXECUTE format(
+        'UPDATE %I.audit_log SET old_values = NULL, new_values = NULL, scrubbed_at = now()'
+        ' WHERE table_name = $1 AND row_key = $2 AND scrubbed_at IS NULL AND operation <> ''scrub''',
+        in_schema
+    ) USING of_table, of_key;
+    GET DIAGNOSTICS scrubbed = ROW_COUNT;
+    EXECUTE format(
+        'INSERT INTO %I.audit_log (table_name, row_key, operation, new_values, actor_kind, actor_id, db_login, db_role)'
+        ' VALUES ($1, $2, ''scrub'', $3, $4, $5, $6, $7)',
+        in_schema
+    ) USING
+        of_table, of_key, jsonb_build_object('scrubbed', scrubbed), actor.kind, actor.id, session_user::text,
+        nullif(current_setting('role'), 'none');
+    EXECUTE format('SET LOCAL mentorbase.maintenance = %L', coalesce(caller_setting, ''));
+    RETURN scrubbed;
+END
+$$;
+
+COMMENT ON FUNCTION platform.scrub(name, name, jsonb) IS
+'Erases the values that a schema''s audit log keeps of one row, given by table and key such as {"id": 7}: who changed which row and when stays. Records itself, and returns how many rows it erased. For the owner, when somebody asks to be forgotten.';
+
+GRANT USAGE ON SCHEMA platform TO mentorbase_reader;
+GRANT USAGE ON TYPE platform.actor_kind, platform.audit_operation TO mentorbase_reader;

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from cli.support import mentorbase
+from conftest import APP, DEPLOY
+from mentorbase import maintenance
+from mentoring.lifecycle import put, rows
+from psycopg.conninfo import make_conninfo
+
+YEARS_AGO = datetime(2019, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def deploy(admin: psycopg.Connection) -> str:
+    return make_conninfo(admin.info.dsn, user=DEPLOY)
+
+
+def leave_something_old(admin: psycopg.Connection, requests: int) -> None:
+    """Old requests that nobody accepted, and an audit log's month that has expired."""
+    for mentee in range(2, 2 + requests):
+        put(admin, "expired", mentee_id=mentee, created_at=YEARS_AGO, ended_at=YEARS_AGO)
+    admin.execute(
+        "CREATE TABLE auth.audit_log_y2010m01 PARTITION OF auth.audit_log"
+        " FOR VALUES FROM ('2010-01-01 00:00:00+00') TO ('2010-02-01 00:00:00+00')"
+    )
+    admin.execute("ALTER TABLE auth.audit_log_y2010m01 OWNER TO mentorbase_owner")
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(
+    tmp_path: Path, admin: psycopg.Connection, people: list[int], deploy: str
+) -> None:
+    leave_something_old(admin, 3)
+    told = mentorbase("purge", "--dry-run", "--dsn", deploy, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "mentoring  3" in told.stdout
+    assert "expired  auth.audit_log_y2010m01" in told.stdout
+    assert "Nothing was changed." in told.stdout
+    assert len(rows(admin)) == 3
+    assert admin.execute("SELECT to_regclass('auth.audit_log_y2010m01')").fetchall() != [(None,)]
+
+
+def test_a_purge_forgets_what_is_old_and_makes_the_months_ahead(
+    tmp_path: Path, admin: psycopg.Connection, people: list[int], deploy: str
+) -> None:
+    leave_something_old(admin, 3)
+    young = put(admin, "expired", mentee_id=19)
+    [(last,)] = admin.execute(
+        "SELECT max(c.relname) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'mentoring.audit_log'::regclass AND c.relname ~ '_y'"
+    ).fetchall()
+    admin.execute(f"DROP TABLE mentoring.{last}")
+    done = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "rows": {"mentoring": 3},
+        "months_made": [f"mentoring.{last}"],
+        "months_dropped": ["auth.audit_log_y2010m01"],
+    }
+    assert [row["id"] for row in rows(admin)] == [young]
+    again = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
+    assert json.loads(again.stdout) == {"rows": {"mentoring": 0}, "months_made": [], "months_dropped": []}
+
+
+def test_it_goes_on_until_nothing_is_left(
+    tmp_path: Path, admin: psycopg.Connection, people: list[int], deploy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_something_old(admin, 5)
+    monkeypatch.setattr(maintenance, "BATCH", 2)
+    told: list[tuple[str, int]] = []
+    assert maintenance.purge(deploy, progress=lambda service, count: told.append((service, count))).rows == {
+        "mentoring": 5
+    }
+    assert told == [("mentoring", 2), ("mentoring", 4), ("mentoring", 5)]
+    assert rows(admin) == []
+
+
+def test_an_application_may_not_purge(tmp_path: Path, admin: psycopg.Connection) -> None:
+    refused = mentorbase("purge", "--dsn", make_conninfo(admin.info.dsn, user=APP), cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.splitlines() == [
+        "error: this login may not purge",
+        "to do: Use the login that deploys, or GRANT mentorbase_owner to it",
+    ]
+
+
+def test_a_database_without_migrations_is_named(tmp_path: Path, empty_dsn: str) -> None:
+    refused = mentorbase("purge", "--dsn", empty_dsn, cwd=tmp_path)
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (1, "error: the database lacks migrations")
