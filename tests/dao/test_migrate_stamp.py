@@ -13,7 +13,6 @@ from mentorbase.embedded import find_binaries
 from mentorbase.errors import SetupError
 from mentorbase.migrate import GUARD_LOCK, history, migrate, rollback, stamp, status
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.sql import SQL, Identifier
 from pytest_postgresql.executors import NoopExecutor
 
 from .migrating import AUTH, PLATFORM, Source, refused
@@ -23,15 +22,12 @@ APPLY = Path(__file__).parents[2] / "sql" / "apply.sql"
 
 @pytest.fixture
 def owner(base: str, conn: psycopg.Connection, pg_template: NoopExecutor) -> Iterator[str]:
-    """The DSN of `base` for its owner: a login that may create roles and databases, and is no superuser."""
+    """The DSN of `base` for its owner: a login that may create databases, was given the roles, and is no superuser."""
     name = f"stamp_{conn.info.dbname}"
-    conn.execute(f"CREATE ROLE {name} LOGIN CREATEROLE CREATEDB")
+    conn.execute(f"CREATE ROLE {name} LOGIN CREATEDB")
     conn.execute(f"ALTER DATABASE {conn.info.dbname} OWNER TO {name}")
-    # Roles are administered by who made them: that is the login of `pg_template`, here as in other tests.
-    for (role,) in conn.execute(
-        "SELECT rolname FROM pg_roles WHERE rolname ~ '^mentorbase_|_app$' AND NOT rolcanlogin"
-    ):
-        conn.execute(SQL("GRANT {} TO {} WITH ADMIN OPTION").format(Identifier(role), Identifier(name)))
+    # Roles are administered by who made them: here that is the login of `pg_template`.
+    conn.execute(f"GRANT mentorbase_owner TO {name}")
     yield make_conninfo(base, user=name)
     conn.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER")
     conn.execute(f"DROP OWNED BY {name} CASCADE")
