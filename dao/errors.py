@@ -7,9 +7,10 @@ constraint demands is its COMMENT in ``sql/``. Nothing else is translated: unkno
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from types import TracebackType
-from typing import Final
+from typing import Final, NoReturn
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -230,26 +231,36 @@ _VIOLATIONS: Final[dict[str, type[ConstraintViolation]]] = {
     "23P01": Overlap,
 }
 _BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
-    "mentor_mentee_live_pair_key": RelationshipExists,
-    "mentor_mentee_not_self_check": SelfMentoring,
+    "mentoring.mentor_mentee_live_pair_key": RelationshipExists,
+    "mentoring.mentor_mentee_not_self_check": SelfMentoring,
 }
 
 _MISSING: Final = frozenset({"3F000", "42703", "42704", "42883", "42P01"})
 _LOST: Final = ("08", "57P0")
 
-_RULE = re.compile(r"^COMMENT ON (?:CONSTRAINT|INDEX) (?:\w+\.)?(\w+)(?: ON [\w.]+)? IS\s+'((?:[^']|'')*)';", re.M)
+_RULE = re.compile(
+    r"^COMMENT ON (?:CONSTRAINT (?P<constraint>\w+) ON (?P<schema>\w+)\.\w+|INDEX (?P<index>\w+\.\w+)) IS"
+    r"\s+'(?P<text>(?:[^']|'')*)';",
+    re.M,
+)
 _SHARD = re.compile(r"_\d+$")
 
 
 @cache
 def _rules() -> dict[str, str]:
-    """What each constraint demands, in words: its COMMENT in ``sql/``."""
-    files = resources.folder("sql").glob("*/tables.sql")
+    """What each constraint demands, in words: its COMMENT in ``sql/``, by ``schema.name``."""
     return {
-        name: text.replace("''", "'").rstrip(".")
-        for file in files
-        for name, text in _RULE.findall(file.read_text("utf-8"))
+        rule["index"] or f"{rule['schema']}.{rule['constraint']}": rule["text"].replace("''", "'").rstrip(".")
+        for file in resources.folder("sql").glob("*/tables.sql")
+        for rule in _RULE.finditer(file.read_text("utf-8"))
     }
+
+
+@cache
+def _unique_names() -> dict[str, str]:
+    """The ``schema.name`` of each constraint whose name alone says which it is."""
+    found = Counter(name.partition(".")[2] for name in _rules())
+    return {bare: name for name in _rules() if found[bare := name.partition(".")[2]] == 1}
 
 
 def translate(error: psycopg.Error, *, ours: bool = False) -> Exception:
@@ -284,44 +295,50 @@ def translate(error: psycopg.Error, *, ours: bool = False) -> Exception:
     return error
 
 
+def raise_translated(error: Exception, *, ours: bool = False) -> NoReturn:
+    """Raise what `translate` makes of *error*, or *error* itself. To be called where it was caught."""
+    if ours and isinstance(error, ValidationError):
+        # Says the value, so it is not passed on.
+        raise SetupError("a row is not what this version expects", "Run mentorbase migrate") from None
+    if isinstance(error, psycopg.Error) and (known := translate(error, ours=ours)) is not error:
+        raise known from error
+    raise error
+
+
 class _Translated:
     """Context in which psycopg errors leave as `translate` says; serves asynchronous code as well."""
-
-    def __init__(self, *, ours: bool) -> None:
-        self._ours = ours
 
     def __enter__(self) -> None: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ours and isinstance(error, ValidationError):
-            # Says the value, so it is not passed on.
-            raise SetupError("a row is not what this version expects", "Run mentorbase migrate") from None
-        if isinstance(error, psycopg.Error) and (known := translate(error, ours=self._ours)) is not error:
+        if isinstance(error, psycopg.Error) and (known := translate(error)) is not error:
             raise known from error
 
 
-translated: Final = _Translated(ours=False)
-translated_query: Final = _Translated(ours=True)
+translated: Final = _Translated()
 
 
 def _violation(error: psycopg.Error, state: str, message: str) -> Refusal | None:
     if state == "23502":
         return InvalidValue(f"{error.diag.column_name} must be given", sqlstate=state)
-    name = _constraint_name(error.diag.constraint_name, message)
-    if name is None or (rule := _rules().get(name)) is None:
+    name = _constraint(error.diag.schema_name, error.diag.constraint_name, message)
+    kind = _BY_CONSTRAINT.get(name or "") or _VIOLATIONS.get(state)
+    if name is None or kind is None:
         return None
-    kind = _BY_CONSTRAINT.get(name) or _VIOLATIONS.get(state)
-    return kind(rule, constraint=name, sqlstate=state) if kind else None
+    return kind(_rules()[name], constraint=name.partition(".")[2], sqlstate=state)
 
 
-def _constraint_name(reported: str | None, message: str) -> str | None:
-    """Return the constraint's own name; a shard of Citus leaves it in the message only, with its number behind."""
-    candidates = [reported] if reported else re.findall(r'"(\w+)"', message)
-    for name in candidates:
-        if name in _rules():
-            return name
-        if (whole := _SHARD.sub("", name)) in _rules():
-            return whole
-    return reported
+def _constraint(schema: str | None, reported: str | None, message: str) -> str | None:
+    """Return the ``schema.name`` of the constraint.
+
+    A shard of Citus leaves its own name for it in the message only, with a number behind.
+    """
+    for shard in [reported] if reported else re.findall(r'"(\w+)"', message):
+        for name in (shard, _SHARD.sub("", shard)):
+            if (qualified := f"{schema}.{name}") in _rules():
+                return qualified
+            if name in _unique_names():
+                return _unique_names()[name]
+    return None

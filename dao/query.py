@@ -14,8 +14,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from types import NoneType
 from typing import (
@@ -40,7 +39,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 from pydantic.dataclasses import is_pydantic_dataclass
 
 from . import named_sql
-from .errors import InvalidArgument, MentorbaseError, NotFound, translated, translated_query
+from .errors import InvalidArgument, MentorbaseError, NotFound, raise_translated, translated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -176,20 +175,12 @@ class Query(Generic[P, R]):
         keys = ", ".join(f"{name}={value}" for name, value in params.items() if type(value) is int)
         raise NotFound(f"{self.name}: there is no such row", detail=keys, hint="Look the key up first")
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Log name and duration, never values."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - started
-            _log.log(
-                logging.WARNING if seconds > SLOW_SECONDS else ECHO,
-                "%s took %.1f ms",
-                self.name,
-                seconds * 1000,
-            )
+    def log(self, started: float) -> None:
+        """Log name and duration since *started* (`time.perf_counter`), never values."""
+        seconds = time.perf_counter() - started
+        level = logging.WARNING if seconds > SLOW_SECONDS else ECHO
+        if _log.isEnabledFor(level):
+            _log.log(level, "%s took %.1f ms", self.name, seconds * 1000)
 
 
 def echo() -> None:
@@ -222,18 +213,29 @@ def _refuse_ended(query: Query[..., Any], /, *_args: Any, **_kwargs: Any) -> Any
 
 def _run(conn: Connection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    with query.timed(), translated_query, conn.cursor(row_factory=query.row_factory) as cursor:
+    started = time.perf_counter()
+    try:
+        cursor = conn.cursor(binary=True, row_factory=query.row_factory)
         cursor.execute(query.sql.sql, params)
         rows = [] if query.nothing else cursor.fetchall()
+    except Exception as error:
+        raise_translated(error, ours=True)
+    finally:
+        query.log(started)
     return query.result(rows, params)
 
 
 async def _run_async(conn: AsyncConnection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    with query.timed(), translated_query:
-        async with conn.cursor(row_factory=query.row_factory) as cursor:
-            await cursor.execute(query.sql.sql, params)
-            rows = [] if query.nothing else await cursor.fetchall()
+    started = time.perf_counter()
+    try:
+        cursor = conn.cursor(binary=True, row_factory=query.row_factory)
+        await cursor.execute(query.sql.sql, params)
+        rows = [] if query.nothing else await cursor.fetchall()
+    except Exception as error:
+        raise_translated(error, ours=True)
+    finally:
+        query.log(started)
     return query.result(rows, params)
 
 

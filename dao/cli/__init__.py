@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import demo, maintenance, migrations
+from . import adopt, demo, maintenance, migrations
 from .console import run
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
 app.command()(maintenance.purge)
+app.command()(adopt.adopt)
 
 
 def main() -> None:

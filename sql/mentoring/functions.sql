@@ -160,26 +160,20 @@ BEGIN
     END IF;
     LOOP
         -- Locks by changing the row: under REPEATABLE READ a mere row lock would let two old snapshots count the
-        -- same places.
+        -- same places. Without a limit too, for somebody may set one meanwhile.
         UPDATE mentoring.user_profiles AS p
         SET places_version = p.places_version + 1
-        WHERE p.user_id = for_mentor_id AND p.max_mentees IS NOT NULL
+        WHERE p.user_id = for_mentor_id
         RETURNING p.max_mentees INTO places;
         EXIT WHEN FOUND;
 
-        -- Without a limit mentors take mentees side by side, but who sets one has to wait for them and count them.
-        SELECT p.max_mentees INTO places
-        FROM mentoring.user_profiles AS p
-        WHERE p.user_id = for_mentor_id
-        FOR SHARE;
-        IF NOT FOUND THEN
-            SET LOCAL mentorbase.actor = 'system';
-            INSERT INTO mentoring.user_profiles (user_id) VALUES (for_mentor_id) ON CONFLICT DO NOTHING;
-            EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
-        ELSIF places IS NULL THEN
-            RETURN;
-        END IF;
+        SET LOCAL mentorbase.actor = 'system';
+        INSERT INTO mentoring.user_profiles (user_id) VALUES (for_mentor_id) ON CONFLICT DO NOTHING;
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END LOOP;
+    IF places IS NULL THEN
+        RETURN;
+    END IF;
 
     SELECT count(*) INTO taken
     FROM mentoring.mentor_mentee AS m
@@ -195,7 +189,31 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.take_place(bigint) IS
-'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction where there is a limit. In a bulk load nobody is refused.';
+'Takes one of a mentor''s places for the row being written, or refuses (MB101). Locks the mentor''s profile until the end of the transaction. In a bulk load nobody is refused.';
+
+CREATE FUNCTION mentoring.check_not_blocked(for_mentor_id bigint, for_mentee_id bigint)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE -- sees what was committed while it waited
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM mentoring.blocks AS b
+        WHERE (b.blocker_id, b.blocked_id) IN ((for_mentor_id, for_mentee_id), (for_mentee_id, for_mentor_id))
+    ) THEN
+        RAISE EXCEPTION 'no request is possible between these two people' USING
+            ERRCODE = 'MB105',
+            DETAIL = format('mentor_id=%s, mentee_id=%s', for_mentor_id, for_mentee_id),
+            HINT = 'Ask somebody else.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.check_not_blocked(bigint, bigint) IS
+'Refuses a new relationship between two people of whom one blocks the other (MB105), whoever makes it.';
 
 CREATE FUNCTION mentoring.check_may_ask(for_mentor_id bigint, for_mentee_id bigint, asker_id bigint)
 RETURNS void
@@ -211,16 +229,6 @@ DECLARE
     last_rejection record;
     asks_again_at  timestamptz;
 BEGIN
-    IF EXISTS (
-        SELECT FROM mentoring.blocks AS b
-        WHERE (b.blocker_id, b.blocked_id) IN ((for_mentor_id, for_mentee_id), (for_mentee_id, for_mentor_id))
-    ) THEN
-        RAISE EXCEPTION 'no request is possible between these two people' USING
-            ERRCODE = 'MB105',
-            DETAIL = format('mentor_id=%s, mentee_id=%s', for_mentor_id, for_mentee_id),
-            HINT = 'Ask somebody else.';
-    END IF;
-
     IF EXISTS (
         SELECT FROM mentoring.user_profiles AS p WHERE p.user_id = for_mentor_id AND NOT p.mentor_available
     ) THEN
@@ -267,7 +275,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.check_may_ask(bigint, bigint, bigint) IS
-'Refuses a new request of this mentor and this mentee by the third: one of the two blocks the other (MB105), the mentor takes none (MB102), the mentee waits for too many answers already (setting open_requests, MB106), or the other side rejected one within the setting request_cooldown (MB103).';
+'Refuses a new request of this mentor and this mentee by the third: the mentor takes none (MB102), the mentee waits for too many answers already (setting open_requests, MB106), or the other side rejected one within the setting request_cooldown (MB103).';
 
 CREATE FUNCTION mentoring.check_may_subscribe(
     relationship_id bigint,
@@ -656,16 +664,13 @@ LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
 SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $$
-SELECT
-    CASE
-        WHEN actor.kind = 'admin' THEN 'admin'
-        WHEN actor.kind = 'system' THEN 'system'
-        WHEN actor.id = booking.mentor_id THEN 'mentor'
-        WHEN actor.id = booking.user_id THEN 'mentee'
-    END::mentoring.party
-$$;
+-- A body that is bound when it is made needs no search_path, and is inlined, which bulk loads are grateful for.
+RETURN CASE
+    WHEN actor.kind = 'admin' THEN 'admin'
+    WHEN actor.kind = 'system' THEN 'system'
+    WHEN actor.id = booking.mentor_id THEN 'mentor'
+    WHEN actor.id = booking.user_id THEN 'mentee'
+END::mentoring.party;
 
 COMMENT ON FUNCTION mentoring.booking_side(mentoring.subject_schedule, platform.actor) IS
 'What the actor is to this booking: mentor, mentee, admin or system; NULL for an outsider.';
@@ -904,15 +909,17 @@ BEGIN
     IF block.actor_id IS NOT NULL THEN
         EXECUTE format('SET LOCAL mentorbase.actor = %L', block.actor_id);
     END IF;
-    INSERT INTO mentoring.blocks AS b (blocker_id, blocked_id)
-    VALUES (block.blocker_id, block.blocked_id)
-    ON CONFLICT (blocker_id, blocked_id) DO NOTHING
-    RETURNING b.* INTO made;
-    IF NOT FOUND THEN
+    LOOP
+        INSERT INTO mentoring.blocks AS b (blocker_id, blocked_id)
+        VALUES (block.blocker_id, block.blocked_id)
+        ON CONFLICT (blocker_id, blocked_id) DO NOTHING
+        RETURNING b.* INTO made;
+        EXIT WHEN FOUND;
         SELECT b.* INTO made
         FROM mentoring.blocks AS b
         WHERE b.blocker_id = block.blocker_id AND b.blocked_id = block.blocked_id;
-    END IF;
+        EXIT WHEN FOUND; -- else somebody has lifted it meanwhile
+    END LOOP;
     IF block.actor_id IS NOT NULL THEN
         EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     END IF;
@@ -964,19 +971,20 @@ DECLARE
     expired      bigint;
 BEGIN
     SET LOCAL mentorbase.actor = 'system';
-    WITH old AS (
-        SELECT m.id
-        FROM mentoring.mentor_mentee AS m
-        WHERE m.status = 'pending'
-            AND m.created_at <= now() - make_interval(days => mentoring.setting('request_expiry')::integer)
-        ORDER BY m.created_at, m.id
-        LIMIT at_most
-        FOR NO KEY UPDATE SKIP LOCKED
-    )
+    -- An array, so that the rows are found by their key whatever the planner expects of at_most.
     UPDATE mentoring.mentor_mentee AS m
     SET status = 'expired'
-    FROM old
-    WHERE m.id = old.id;
+    WHERE m.id = ANY (
+        ARRAY(
+            SELECT o.id
+            FROM mentoring.mentor_mentee AS o
+            WHERE o.status = 'pending'
+                AND o.created_at <= now() - make_interval(days => mentoring.setting('request_expiry')::integer)
+            ORDER BY o.created_at, o.id
+            LIMIT at_most
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+    );
     GET DIAGNOSTICS expired = ROW_COUNT;
     EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
     RETURN expired;

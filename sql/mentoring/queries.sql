@@ -306,35 +306,77 @@ WHERE relationship_id = :relationship_id;
 
 -- name: mentor_statistics
 -- The sessions of each of a mentor's relationships, newest first, but for those that they removed; after_id is the last id of the page before.
+-- One descending index range a status, as mentees does.
 SELECT
-    relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
-    pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
-    first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
-FROM mentoring.mentor_mentee_statistics AS s
-WHERE
-    s.mentor_id = :mentor_id AND s.relationship_id < :after_id
-    AND NOT EXISTS (
-        SELECT FROM mentoring.mentor_mentee AS m
-        WHERE m.id = s.relationship_id AND m.hidden_by_mentor_at IS NOT NULL
-    )
-ORDER BY s.relationship_id DESC
-LIMIT :page_size;
+    s.relationship_id, s.mentor_id, s.mentee_id, s.status, s.total_bookings, s.completed_sessions,
+    s.confirmed_sessions, s.pending_sessions, s.cancelled_sessions, s.no_show_sessions, s.upcoming_sessions,
+    s.unresolved_sessions, s.first_session_date, s.last_session_date, s.next_session_date, s.hours_completed,
+    s.completion_rate
+FROM (
+    SELECT ranked.id
+    FROM unnest(enum_range(NULL::mentoring.mentor_mentee_status)) AS wanted (wanted_status)
+    CROSS JOIN
+        LATERAL (
+            SELECT m.id
+            FROM mentoring.mentor_mentee AS m
+            WHERE
+                m.mentor_id = :mentor_id AND m.status = wanted.wanted_status AND m.id < :after_id
+                AND m.hidden_by_mentor_at IS NULL
+            ORDER BY m.id DESC
+            LIMIT :page_size
+        ) AS ranked
+    ORDER BY ranked.id DESC
+    LIMIT :page_size
+) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
+            pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
+            first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
+        FROM mentoring.mentor_mentee_statistics
+        WHERE relationship_id = page.id
+        ORDER BY relationship_id
+        LIMIT 1 -- one by one: planned as a join, it may count every relationship first
+    ) AS s
+ORDER BY page.id DESC;
 
 -- name: mentee_statistics
 -- The sessions of each of a mentee's relationships, newest first, but for those that they removed; after_id is the last id of the page before.
+-- One descending index range a status, as mentors does.
 SELECT
-    relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
-    pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
-    first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
-FROM mentoring.mentor_mentee_statistics AS s
-WHERE
-    s.mentee_id = :mentee_id AND s.relationship_id < :after_id
-    AND NOT EXISTS (
-        SELECT FROM mentoring.mentor_mentee AS m
-        WHERE m.id = s.relationship_id AND m.hidden_by_mentee_at IS NOT NULL
-    )
-ORDER BY s.relationship_id DESC
-LIMIT :page_size;
+    s.relationship_id, s.mentor_id, s.mentee_id, s.status, s.total_bookings, s.completed_sessions,
+    s.confirmed_sessions, s.pending_sessions, s.cancelled_sessions, s.no_show_sessions, s.upcoming_sessions,
+    s.unresolved_sessions, s.first_session_date, s.last_session_date, s.next_session_date, s.hours_completed,
+    s.completion_rate
+FROM (
+    SELECT ranked.id
+    FROM unnest(enum_range(NULL::mentoring.mentor_mentee_status)) AS wanted (wanted_status)
+    CROSS JOIN
+        LATERAL (
+            SELECT m.id
+            FROM mentoring.mentor_mentee AS m
+            WHERE
+                m.mentee_id = :mentee_id AND m.status = wanted.wanted_status AND m.id < :after_id
+                AND m.hidden_by_mentee_at IS NULL
+            ORDER BY m.id DESC
+            LIMIT :page_size
+        ) AS ranked
+    ORDER BY ranked.id DESC
+    LIMIT :page_size
+) AS page
+CROSS JOIN
+    LATERAL (
+        SELECT
+            relationship_id, mentor_id, mentee_id, status, total_bookings, completed_sessions, confirmed_sessions,
+            pending_sessions, cancelled_sessions, no_show_sessions, upcoming_sessions, unresolved_sessions,
+            first_session_date, last_session_date, next_session_date, hours_completed, completion_rate
+        FROM mentoring.mentor_mentee_statistics
+        WHERE relationship_id = page.id
+        ORDER BY relationship_id
+        LIMIT 1 -- one by one: planned as a join, it may count every relationship first
+    ) AS s
+ORDER BY page.id DESC;
 
 -- name: get_session_statistics
 -- The sessions of one relationship, counted, with the list of those to come.

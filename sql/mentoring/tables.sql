@@ -185,7 +185,7 @@ CREATE TABLE mentoring.mentor_mentee_transitions (
 );
 
 COMMENT ON TABLE mentoring.mentor_mentee_transitions IS
-'Every allowed step of a relationship and who may take it. A step that has no row here is refused (MB003), and so is one that has none for the actor (MB002). Times, places and due dates that go with a step are code and constraints, so a new row comes with a migration.';
+'Every allowed step of a relationship and who may take it. The system imports in any status (mentorbase.bulk_load). A step that has no row here is refused (MB003), and so is one that has none for the actor (MB002). Times, places and due dates that go with a step are code and constraints, so a new row comes with a migration.';
 COMMENT ON COLUMN mentoring.mentor_mentee_transitions.id IS 'Row number, without meaning.';
 COMMENT ON COLUMN mentoring.mentor_mentee_transitions.from_status IS 'Present status; NULL where the relationship is new.';
 COMMENT ON COLUMN mentoring.mentor_mentee_transitions.to_status IS 'Next status.';
@@ -333,11 +333,13 @@ WHERE status IN ('pending', 'active', 'paused');
 
 COMMENT ON INDEX mentoring.mentor_mentee_live_pair_key IS 'A pair has at most one relationship that is pending, active or paused.';
 
--- A mentor's relationships by status, newest first; the places taken.
-CREATE INDEX mentor_mentee_mentor_id_status_idx ON mentoring.mentor_mentee (mentor_id, status, id);
+-- A mentor's relationships by status, newest first, without those that they removed; the places taken.
+CREATE INDEX mentor_mentee_mentor_id_status_idx ON mentoring.mentor_mentee (mentor_id, status, id)
+INCLUDE (hidden_by_mentor_at);
 
--- A mentee's relationships by status, newest first; the pair's last rejection.
-CREATE INDEX mentor_mentee_mentee_id_status_idx ON mentoring.mentor_mentee (mentee_id, status, id);
+-- A mentee's relationships by status, newest first, without those that they removed; the pair's last rejection.
+CREATE INDEX mentor_mentee_mentee_id_status_idx ON mentoring.mentor_mentee (mentee_id, status, id)
+INCLUDE (hidden_by_mentee_at);
 
 -- Relationships by date, for analysts.
 CREATE INDEX mentor_mentee_created_at_idx ON mentoring.mentor_mentee (created_at);
@@ -351,8 +353,11 @@ SECURITY DEFINER -- reads and locks what the inserting role may not
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor platform.actor := platform.current_actor('mentoring_app');
-    kinds mentoring.transition_actor[] := mentoring.actor_kinds(NEW, actor);
+    actor  platform.actor := platform.current_actor('mentoring_app');
+    kinds  mentoring.transition_actor[] := mentoring.actor_kinds(NEW, actor);
+    bulk   boolean := platform.is_bulk_load('mentoring_app');
+    -- The system brings relationships from elsewhere in whatever status they are, with their times.
+    import boolean := bulk AND actor.kind = 'system';
 BEGIN
     IF NEW.mentor_id = NEW.mentee_id THEN
         -- Said here, since the checks that follow would say something else first.
@@ -365,10 +370,10 @@ BEGIN
             HINT = 'Name two people.';
     END IF;
 
-    IF NOT platform.is_bulk_load('mentoring_app') THEN
+    IF NOT bulk THEN
         PERFORM mentoring.lock_pair(NEW.mentor_id, NEW.mentee_id);
     END IF;
-    IF NOT EXISTS (
+    IF NOT import AND NOT EXISTS (
         SELECT FROM mentoring.mentor_mentee_transitions AS t
         WHERE t.from_status IS NULL AND t.to_status = NEW.status AND t.actor_kind = ANY (kinds)
     ) THEN
@@ -376,23 +381,28 @@ BEGIN
             NULL, NEW.status, kinds, format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id)
         );
     END IF;
-    IF NEW.initiated_by::text <> ALL (kinds::text[]) THEN
+    IF NOT import AND NEW.initiated_by::text <> ALL (kinds::text[]) THEN
         RAISE EXCEPTION 'a relationship is initiated by who makes it' USING
             ERRCODE = 'MB002',
             DETAIL = format('initiated_by=%s, actor_is=%s', NEW.initiated_by, array_to_string(kinds, '|')),
             HINT = 'Act as that party, or name your own side in initiated_by.';
     END IF;
 
-    IF NEW.status = 'pending' THEN
-        PERFORM mentoring.check_may_ask(NEW.mentor_id, NEW.mentee_id, actor.id);
-    ELSE
+    IF NEW.status IN ('pending', 'active', 'paused') THEN
+        PERFORM mentoring.check_not_blocked(NEW.mentor_id, NEW.mentee_id);
+    END IF;
+    IF NEW.status = 'active' THEN
         NEW.accepted_at := coalesce(NEW.accepted_at, now());
-        IF NEW.accepted_at > now() THEN
-            RAISE EXCEPTION 'accepted_at must not lie in the future' USING
-                ERRCODE = 'MB007',
-                DETAIL = format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id),
-                HINT = 'Leave it out for now, or give the instant at which the relationship began.';
-        END IF;
+    END IF;
+    IF greatest(NEW.accepted_at, NEW.paused_at, NEW.ended_at) > now() THEN
+        RAISE EXCEPTION 'the steps of a relationship do not lie in the future' USING
+            ERRCODE = 'MB007',
+            DETAIL = format('mentor_id=%s, mentee_id=%s', NEW.mentor_id, NEW.mentee_id),
+            HINT = 'Leave accepted_at out for now, or give the instant at which the relationship began.';
+    END IF;
+    IF NEW.status = 'pending' AND NOT import THEN
+        PERFORM mentoring.check_may_ask(NEW.mentor_id, NEW.mentee_id, actor.id);
+    ELSIF NEW.status = 'active' THEN
         PERFORM mentoring.take_place(NEW.mentor_id);
     END IF;
     NEW.version := 1;
@@ -401,7 +411,7 @@ END
 $$;
 
 COMMENT ON FUNCTION mentoring.guard_mentor_mentee_insert() IS
-'Row trigger of mentor_mentee: who may make a relationship in which status, whether the mentor takes requests, whether the pair cools down, whether a place is free.';
+'Row trigger of mentor_mentee: who may make a relationship in which status, whether one of the two blocks the other, whether the mentor takes requests, whether the pair cools down, whether a place is free. In a bulk load the system brings relationships in any status and with their times.';
 
 CREATE TRIGGER mentor_mentee_guard_insert
 BEFORE INSERT ON mentoring.mentor_mentee
@@ -871,7 +881,7 @@ CREATE INDEX subject_schedule_user_id_idx ON mentoring.subject_schedule (user_id
 CREATE INDEX subject_schedule_unattributed_idx ON mentoring.subject_schedule (mentor_id, user_id)
 WHERE relationship_id IS NULL;
 
-CREATE FUNCTION mentoring.guard_subject_schedule_insert()
+CREATE FUNCTION mentoring.fill_subject_schedule()
 RETURNS trigger
 LANGUAGE plpgsql
 VOLATILE
@@ -879,42 +889,17 @@ PARALLEL UNSAFE
 SECURITY DEFINER -- reads and locks what the inserting role may not
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    actor   platform.actor := platform.current_actor('mentoring_app');
-    subject mentoring.subjects;
-    side    mentoring.party;
 BEGIN
-    SELECT s.* INTO subject FROM mentoring.subjects AS s WHERE s.id = NEW.subject_id;
-    NEW.mentor_id := coalesce(NEW.mentor_id, subject.user_id);
-    IF subject.id IS NULL THEN
-        RAISE EXCEPTION 'there is no such subject' USING
-            ERRCODE = 'MB004',
-            DETAIL = format('subject_id=%s', coalesce(NEW.subject_id::text, 'null')),
-            HINT = 'Look the subject up by its mentor.';
-    ELSIF NEW.user_id = NEW.mentor_id THEN
-        RETURN NEW; -- subject_schedule_not_own_subject_check refuses it
+    IF NEW.mentor_id IS NULL THEN
+        SELECT s.user_id INTO NEW.mentor_id FROM mentoring.subjects AS s WHERE s.id = NEW.subject_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no such subject' USING
+                ERRCODE = 'MB004',
+                DETAIL = format('subject_id=%s', coalesce(NEW.subject_id::text, 'null')),
+                HINT = 'Look the subject up by its mentor.';
+        END IF;
     END IF;
-
-    side := mentoring.booking_side(NEW, actor);
-    IF NOT mentoring.booking_step_exists(NULL, NEW.status, side) THEN
-        PERFORM mentoring.refuse_booking_step(NULL, NEW.status, side, format('subject_id=%s', NEW.subject_id));
-    END IF;
-    IF side <> 'system' AND NOT subject.is_active THEN
-        RAISE EXCEPTION 'the subject cannot be booked any more' USING
-            ERRCODE = 'MB107',
-            DETAIL = format('subject_id=%s', NEW.subject_id),
-            HINT = 'Book another subject, or have its mentor set is_active.';
-    ELSIF side <> 'system' AND NEW.booked_date <= now() THEN
-        RAISE EXCEPTION 'a session is booked before it begins' USING
-            ERRCODE = 'MB007',
-            DETAIL = format('subject_id=%s', NEW.subject_id),
-            HINT = 'Give a later booked_date.';
-    END IF;
-    IF NEW.status = 'cancelled' THEN
-        NEW.cancelled_at := coalesce(NEW.cancelled_at, now());
-    END IF;
-
-    IF NEW.relationship_id IS NULL THEN
+    IF NEW.relationship_id IS NULL AND NEW.user_id <> NEW.mentor_id THEN
         NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
         IF NEW.relationship_id IS NULL AND NOT platform.is_bulk_load('mentoring_app') THEN
             -- Either this booking sees a relationship that is being made, or that one sees this booking.
@@ -922,16 +907,76 @@ BEGIN
             NEW.relationship_id := mentoring.relationship_of(NEW.mentor_id, NEW.user_id);
         END IF;
     END IF;
+    IF NEW.status = 'cancelled' THEN
+        NEW.cancelled_at := coalesce(NEW.cancelled_at, now());
+    END IF;
     RETURN NEW;
 END
 $$;
 
+COMMENT ON FUNCTION mentoring.fill_subject_schedule() IS
+'Row trigger of subject_schedule: copies the mentor from the subject, and finds the relationship that the booking counts for. A bulk load that gives both does without.';
+
+CREATE TRIGGER subject_schedule_fill
+BEFORE INSERT ON mentoring.subject_schedule
+FOR EACH ROW WHEN (
+    new.mentor_id IS NULL OR new.relationship_id IS NULL OR (new.status = 'cancelled' AND new.cancelled_at IS NULL)
+)
+EXECUTE FUNCTION mentoring.fill_subject_schedule();
+
+CREATE FUNCTION mentoring.guard_subject_schedule_insert()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- reads what the inserting role may not
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor   platform.actor := platform.current_actor('mentoring_app');
+    wrong   record;
+BEGIN
+    SELECT c.status, c.subject_id, mentoring.booking_side(c, actor) AS side INTO wrong
+    FROM changed_rows AS c
+    WHERE NOT EXISTS (
+        SELECT FROM mentoring.subject_schedule_transitions AS t
+        WHERE t.from_status IS NULL AND t.to_status = c.status AND t.actor_kind = mentoring.booking_side(c, actor)
+    )
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM mentoring.refuse_booking_step(NULL, wrong.status, wrong.side, format('subject_id=%s', wrong.subject_id));
+    END IF;
+    IF actor.kind = 'system' THEN
+        RETURN NULL; -- it brings bookings of the past, and of subjects that are gone
+    END IF;
+
+    SELECT c.subject_id, c.booked_date, s.is_active INTO wrong
+    FROM changed_rows AS c
+    INNER JOIN mentoring.subjects AS s ON c.subject_id = s.id
+    WHERE NOT s.is_active OR c.booked_date <= now()
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    ELSIF NOT wrong.is_active THEN
+        RAISE EXCEPTION 'the subject cannot be booked any more' USING
+            ERRCODE = 'MB107',
+            DETAIL = format('subject_id=%s', wrong.subject_id),
+            HINT = 'Book another subject, or have its mentor set is_active.';
+    END IF;
+    RAISE EXCEPTION 'a session is booked before it begins' USING
+        ERRCODE = 'MB007',
+        DETAIL = format('subject_id=%s', wrong.subject_id),
+        HINT = 'Give a later booked_date.';
+END
+$$;
+
 COMMENT ON FUNCTION mentoring.guard_subject_schedule_insert() IS
-'Row trigger of subject_schedule: who may book and when, the mentor copied from the subject, the relationship that the booking counts for.';
+'Statement trigger of subject_schedule: who may book, in which status and when. One look at all new rows, so that a bulk load costs little.';
 
 CREATE TRIGGER subject_schedule_guard_insert
-BEFORE INSERT ON mentoring.subject_schedule
-FOR EACH ROW EXECUTE FUNCTION mentoring.guard_subject_schedule_insert();
+AFTER INSERT ON mentoring.subject_schedule
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION mentoring.guard_subject_schedule_insert();
 
 CREATE FUNCTION mentoring.guard_subject_schedule_update()
 RETURNS trigger
@@ -1006,31 +1051,46 @@ SECURITY DEFINER -- no role may write history itself
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor   platform.actor := platform.current_actor('mentoring_app');
-    booking mentoring.subject_schedule := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+    actor platform.actor := platform.current_actor('mentoring_app');
 BEGIN
-    INSERT INTO mentoring.subject_schedule_history (
-        booking_id, mentor_id, user_id, from_status, to_status, actor_kind, actor_id, db_login, db_role, reason
-    ) VALUES (
-        booking.id, booking.mentor_id, booking.user_id,
-        CASE WHEN TG_OP <> 'INSERT' THEN OLD.status END,
-        CASE WHEN TG_OP <> 'DELETE' THEN NEW.status END,
-        coalesce(mentoring.booking_side(booking, actor), 'admin'),
-        actor.id,
-        session_user,
-        nullif(current_setting('role'), 'none'),
-        nullif(current_setting('mentorbase.reason', true), '')
-    );
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO mentoring.subject_schedule_history (
+            booking_id, mentor_id, user_id, from_status, to_status, actor_kind, actor_id, db_login, db_role, reason
+        ) VALUES (
+            NEW.id, NEW.mentor_id, NEW.user_id, OLD.status, NEW.status,
+            coalesce(mentoring.booking_side(NEW, actor), 'admin'), actor.id,
+            session_user, nullif(current_setting('role'), 'none'),
+            nullif(current_setting('mentorbase.reason', true), '')
+        );
+    ELSE
+        INSERT INTO mentoring.subject_schedule_history (
+            booking_id, mentor_id, user_id, from_status, to_status, actor_kind, actor_id, db_login, db_role, reason
+        )
+        SELECT
+            c.id, c.mentor_id, c.user_id,
+            CASE WHEN TG_OP = 'DELETE' THEN c.status END,
+            CASE WHEN TG_OP = 'INSERT' THEN c.status END,
+            coalesce(mentoring.booking_side(c, actor), 'admin'), actor.id,
+            session_user, nullif(current_setting('role'), 'none'),
+            nullif(current_setting('mentorbase.reason', true), '')
+        FROM changed_rows AS c;
+    END IF;
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION mentoring.record_subject_schedule_history() IS
-'Row trigger of subject_schedule: writes one history row for each step, also for a DELETE.';
+'Trigger of subject_schedule: writes one history row for each step. Row trigger of a step; statement trigger of INSERT and DELETE with the transition table changed_rows, so that a bulk load is recorded by one statement.';
 
 CREATE TRIGGER subject_schedule_record_history
-AFTER INSERT OR DELETE ON mentoring.subject_schedule
-FOR EACH ROW EXECUTE FUNCTION mentoring.record_subject_schedule_history();
+AFTER INSERT ON mentoring.subject_schedule
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION mentoring.record_subject_schedule_history();
+
+CREATE TRIGGER subject_schedule_record_deletion
+AFTER DELETE ON mentoring.subject_schedule
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION mentoring.record_subject_schedule_history();
 
 CREATE TRIGGER subject_schedule_record_step
 AFTER UPDATE ON mentoring.subject_schedule
@@ -1115,7 +1175,7 @@ CREATE TABLE mentoring.blocks (
 );
 
 COMMENT ON TABLE mentoring.blocks IS
-'Who has blocked whom, one row a pair and direction. Between the two no request is possible, in either direction; a live relationship ends when the block is made. Seen by nobody but the blocker.';
+'Who has blocked whom, one row a pair and direction. Between the two no relationship can be made, by whomever and in either direction; a live one ends when the block is made. Seen by nobody but the blocker.';
 COMMENT ON COLUMN mentoring.blocks.blocker_id IS 'Who blocks (auth.users.id).';
 COMMENT ON COLUMN mentoring.blocks.blocked_id IS 'Who is blocked (auth.users.id).';
 COMMENT ON COLUMN mentoring.blocks.created_at IS 'Since when.';

@@ -74,19 +74,28 @@ def test_an_unknown_refusal_stays_a_psycopg_error(admin: psycopg.Connection) -> 
 
 def test_every_rule_is_the_comment_of_its_constraint(admin: psycopg.Connection) -> None:
     rows = admin.execute(
-        "SELECT c.conname, obj_description(c.oid, 'pg_constraint')"
+        "SELECT n.nspname || '.' || c.conname, obj_description(c.oid, 'pg_constraint')"
         " FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace"
-        f" WHERE {OURS} AND c.contype IN ('c', 'u', 'p', 'f', 'x')"
+        " LEFT JOIN pg_class AS r ON r.oid = c.conrelid"
+        f" WHERE {OURS} AND c.contype IN ('c', 'u', 'p', 'f', 'x') AND r.relispartition IS NOT TRUE"
         " UNION ALL"
-        " SELECT i.relname, obj_description(i.oid, 'pg_class')"
+        " SELECT n.nspname || '.' || i.relname, obj_description(i.oid, 'pg_class')"
         " FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid"
         " JOIN pg_namespace AS n ON n.oid = i.relnamespace"
-        f" WHERE {OURS} AND x.indisunique"
+        f" WHERE {OURS} AND x.indisunique AND NOT i.relispartition"
         " AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conindid = i.oid AND c.contype IN ('u', 'p', 'x'))"
     ).fetchall()
     comments = dict(rows)
     assert len(comments) == len(rows), "two constraints of one name"
     assert errors._rules() == {name: (comment or "").rstrip(".") for name, comment in comments.items()}
+
+
+def test_constraints_of_one_name_in_two_schemas_are_told_apart(admin: psycopg.Connection) -> None:
+    for schema, allowed in (("platform", "days"), ("mentoring", "days or requests")):
+        with pytest.raises(InvalidValue) as refused, translated:
+            admin.execute(f"UPDATE {schema}.settings SET unit = 'parsecs'")
+        assert refused.value.constraint == "settings_unit_check"
+        assert refused.value.message == f"A limit counts {allowed}, as the functions read it"
 
 
 def test_constraints_with_a_class_of_their_own_exist() -> None:

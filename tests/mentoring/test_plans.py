@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import APP, READER, TestServer
-from mentorbase import Mentoring, RelationshipStatus
+from conftest import APP, DEPLOY, READER, TestServer
+from mentorbase import Mentoring, PublicationKind, RelationshipStatus
 from mentorbase.query import Query
 from mentoring.booking import in_hours
 from mentoring.volume import GROWING, load
@@ -66,21 +66,25 @@ class Budget:
         pages: shared buffers at most, those of functions and triggers included.
         indexes: exactly those of its plan. A function shows none; that it scans no table is counted.
         actor: who acts, where no argument says so.
+        login: who calls.
     """
 
     given: Mapping[str, Any]
     pages: int
     indexes: set[str] = field(default_factory=set)
     actor: str = "system"
+    login: str = APP
 
     @property
     def label(self) -> str:
         return "-".join(value[1:] for value in self.given.values() if str(value).startswith("@"))
 
 
-RELATION, PAIR = "mentor_mentee_pkey", "mentor_mentee_live_pair_key"
+RELATION = "mentor_mentee_pkey"
 OF_MENTOR, OF_MENTEE = "mentor_mentee_mentor_id_status_idx", "mentor_mentee_mentee_id_status_idx"
 STATISTICS = "subject_schedule_relationship_id_idx"
+SUBSCRIBERS = "mentor_mentee_subscribers_idx"
+QUIZ = PublicationKind.QUIZ
 SESSION = {"booked_date": in_hours(24), "ends_at": in_hours(25)}
 PRESENT = [RelationshipStatus.ACTIVE, RelationshipStatus.PAUSED]
 
@@ -117,9 +121,9 @@ BUDGETS: dict[str, list[Budget]] = {
     ],
     "mentor_statistics": [
         Budget({"mentor_id": "@mentor_of_15", "page_size": 15}, 150, {OF_MENTOR, RELATION, STATISTICS}),
-        Budget({"mentor_id": "@mentor"}, 420, {OF_MENTOR, RELATION, STATISTICS}),
+        Budget({"mentor_id": "@mentor"}, 620, {OF_MENTOR, RELATION, STATISTICS}),
     ],
-    "mentee_statistics": [Budget({"mentee_id": "@mentee"}, 150, {OF_MENTEE, STATISTICS})],
+    "mentee_statistics": [Budget({"mentee_id": "@mentee"}, 220, {OF_MENTEE, RELATION, STATISTICS})],
     "get_session_statistics": [
         Budget({"relationship_id": "@typical"}, 20, {RELATION, STATISTICS}),
         # Its sessions to come are read one by one.
@@ -127,6 +131,8 @@ BUDGETS: dict[str, list[Budget]] = {
     ],
     "mentor_load": [Budget({"mentor_id": "@mentor"}, 14, {"user_profiles_pkey", OF_MENTOR})],
     "blocks": [Budget({"blocker_id": "@blocker"}, 60, {"blocks_pkey"})],
+    "subscribers": [Budget({"mentor_id": "@mentor", "kind": QUIZ}, 30, {SUBSCRIBERS})],
+    "publications": [Budget({"mentor_id": "@writer"}, 5, {"publications_mentor_id_idx"})],
     "note": [Budget({"relationship_id": "@active", "actor_id": "@writer"}, 5)],
     "request": [
         Budget({"mentor_id": "@writer", "mentee_id": "@newcomer", "actor_id": "@newcomer"}, 90),
@@ -139,7 +145,7 @@ BUDGETS: dict[str, list[Budget]] = {
     "resume": [Budget({"relationship_id": "@paused", "actor_id": "@writer"}, 55)],
     "complete": [Budget({"relationship_id": "@active", "actor_id": "@writer"}, 55)],
     "terminate": [Budget({"relationship_id": "@active", "actor_id": "@learner"}, 55)],
-    "change_subscriptions": [Budget({"relationship_id": "@active", "quizzes": False, "actor_id": "@learner"}, 20)],
+    "change_subscriptions": [Budget({"relationship_id": "@active", "quizzes": False, "actor_id": "@learner"}, 60)],
     "save_profile": [Budget({"user_id": "@writer", "max_mentees": 60}, 12, actor="@writer")],
     "create_subject": [Budget({"mentor_id": "@writer", "title": "x"}, 15, actor="@writer")],
     "change_subject": [Budget({"subject_id": "@writers_subject", "title": "x"}, 30, {"subjects_pkey"}, "@writer")],
@@ -152,9 +158,14 @@ BUDGETS: dict[str, list[Budget]] = {
     "complete_booking": [Budget({"booking_id": "@over", "actor_id": "@writer"}, 55)],
     "mark_no_show": [Budget({"booking_id": "@over", "actor_id": "@writer"}, 55)],
     "block": [Budget({"blocker_id": "@writer", "blocked_id": "@learner", "actor_id": "@writer"}, 90)],
-    "unblock": [Budget({"blocker_id": "@writer", "blocked_id": "@learner", "actor_id": "@writer"}, 5)],
+    "unblock": [Budget({"blocker_id": "@writer", "blocked_id": "@learner", "actor_id": "@writer"}, 12)],
     "expire_requests": [Budget({"at_most": 10}, 500)],
-    "write_note": [Budget({"relationship_id": "@active", "note": "x", "actor_id": "@writer"}, 20)],
+    "write_note": [Budget({"relationship_id": "@active", "note": "x", "actor_id": "@writer"}, 45)],
+    "remove": [Budget({"relationship_id": "@active", "actor_id": "@learner"}, 90)],
+    "publish": [
+        Budget({"mentor_id": "@writer", "kind": QUIZ, "reference": "q", "title": "x", "actor_id": "@writer"}, 60)
+    ],
+    "backfill_relationships": [Budget({"at_most": 1}, 150, login=DEPLOY)],
 }
 
 
@@ -207,14 +218,14 @@ QUESTIONS = {
         "SELECT id FROM mentoring.mentor_mentee"
         " WHERE mentor_id = {writer} AND mentee_id = {learner} AND status = 'active'",
         5,
-        {PAIR},
+        {SUBSCRIBERS},
     ),
     "a pair's statistics": Question(
         APP,
         "SELECT total_bookings FROM mentoring.mentor_mentee_statistics"
         " WHERE mentor_id = {writer} AND mentee_id = {learner} AND status = 'active'",
         14,
-        {PAIR, STATISTICS},
+        {SUBSCRIBERS, STATISTICS},
     ),
     "a relation's statistics": Question(
         APP,
@@ -313,7 +324,7 @@ def plan_of(volume: Volume, name: str, budget: Budget, plans: str) -> Plan:
     """Call a method as an application does, undo it, and explain the very statement that it has prepared."""
     query: Query[..., Any] = getattr(Mentoring, name)
     given = {key: volume.resolve(value) for key, value in budget.given.items()}
-    dsn = make_conninfo(volume.dsn, user=APP)
+    dsn = make_conninfo(volume.dsn, user=budget.login)
     with (
         psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as conn,
         conn.transaction(force_rollback=True),
