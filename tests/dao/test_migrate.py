@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
 import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,14 +23,36 @@ from mentorbase.migrate import (
     APPLICATION_NAME,
     GUARD_LOCK,
     Migration,
+    history,
     migrate,
+    plan_migrate,
+    plan_rollback,
     rollback,
     services,
+    stamp,
     status,
     yoyo_uri,
 )
+from old_server import VERSION, old_server
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from yoyo.connections import parse_uri
+
+from .migrating import (
+    AUTH,
+    LINKS,
+    MENTORING,
+    PLATFORM,
+    SECOND,
+    Source,
+    applied,
+    eventually,
+    finish,
+    in_process,
+    refused,
+    runs,
+    tables,
+    yoyo,
+)
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(resources.folder("migrations").glob("*/*.sql"))
@@ -45,138 +60,6 @@ KEYWORDS = {
     *("ALTER", "COMMENT", "CREATE", "DO", "DROP", "GRANT", "RESET", "REVOKE", "SET"),
     *("CALL", "DELETE", "INSERT", "SELECT", "UPDATE"),
 }
-PLATFORM, AUTH, MENTORING, SECOND, LINKS = (
-    "platform.0001.init",
-    "auth.0001.init",
-    "mentoring.0001.init",
-    "mentoring.0002.more",
-    "links.0001.init",
-)
-
-
-class Source:
-    """A folder of migrations, laid out as the shipped one."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True)
-
-    def add(self, id_: str, up: str, *depends: str, down: str | None = "SELECT 1", head: str = "") -> None:
-        folder = self.root / id_.partition(".")[0]
-        folder.mkdir(exist_ok=True)
-        needs = f"-- depends: {' '.join(depends)}\n" if depends else ""
-        (folder / f"{id_}.sql").write_text(f"-- What it does.\n{head}{needs}\n{up};\n")
-        if down is not None:
-            (folder / f"{id_}.rollback.sql").write_text(f"{down};\n")
-
-    def table(self, id_: str, *depends: str) -> None:
-        name = id_.replace(".", "_")
-        self.add(id_, f"CREATE TABLE public.{name} (id int)", *depends, down=f"DROP TABLE public.{name}")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Source:
-    return Source(tmp_path / "migrations")
-
-
-@pytest.fixture
-def house(source: Source) -> Source:
-    """Four services; the names are out of order on purpose."""
-    source.table(LINKS, AUTH, SECOND)
-    source.table(PLATFORM)
-    source.table(SECOND, MENTORING)
-    source.table(MENTORING, PLATFORM)
-    source.table(AUTH, PLATFORM)
-    return source
-
-
-@pytest.fixture
-def base(pg_server: Any) -> Iterator[str]:
-    """An empty database of the test's own."""
-    name = f"migrate_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(pg_server.dsn(), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}")
-        yield pg_server.dsn(name)
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def conn(base: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(base, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def role(base: str) -> Iterator[str]:
-    """A login without any rights."""
-    name = f"migrate_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN")
-        yield name
-        connection.execute(f"REASSIGN OWNED BY {name} TO CURRENT_USER")
-        connection.execute(f"DROP OWNED BY {name}")
-        connection.execute(f"DROP ROLE {name}")
-
-
-@contextmanager
-def refused(message: str, hint: str | None = None) -> Iterator[None]:
-    with pytest.raises(SetupError) as caught:
-        yield
-    assert caught.value.message == message
-    if hint is not None:
-        assert hint in caught.value.hint
-    assert "\n" not in str(caught.value)
-
-
-def tables(dsn: str) -> set[str]:
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        return {name for (name,) in rows if "yoyo" not in name}
-
-
-def applied(dsn: str, source: Source) -> list[str]:
-    return [m.id for m in status(dsn, source=source.root) if m.applied_at]
-
-
-def in_process(dsn: str, source: Source) -> subprocess.Popen[str]:
-    program = (
-        "import sys, pathlib as p, mentorbase.migrate as m; print(*m.migrate(sys.argv[1], source=p.Path(sys.argv[2])))"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, dsn, source.root],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> list[str]:
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
-    return out.split()
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
-def runs(connection: psycopg.Connection, query: str) -> Callable[[], object]:
-    """Return a check that another session of the database is executing *query*."""
-    find = """
-        SELECT 1 FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE %s
-    """
-    return lambda: connection.execute(find, [query]).fetchone()
-
-
-def yoyo(dsn: str, folder: Path, *command: str) -> None:
-    run = [sys.executable, "-m", "yoyo", *command, "-b", "-d", yoyo_uri(dsn)]
-    done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
 
 # -- Applying
 
@@ -438,11 +321,12 @@ def test_a_missing_folder_is_refused(base: str, tmp_path: Path) -> None:
         migrate(base, source=tmp_path / "none")
 
 
-def test_an_old_server_is_refused(base: str, house: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OLDEST_SERVER", 99)
-    for call in (migrate, status, rollback):
-        with pytest.raises(SetupError, match=r"PostgreSQL \d+\.\d+.*, too old. mentorbase needs PostgreSQL 99 or"):
-            call(base, source=house.root)
+def test_an_old_server_is_refused(house: Source) -> None:
+    message = f"the server is PostgreSQL {VERSION}, too old"
+    with old_server() as dsn:
+        for call in (migrate, status, rollback, plan_migrate, plan_rollback, stamp, history):
+            with refused(message, "mentorbase needs PostgreSQL 15 or newer"):
+                call(dsn, source=house.root)
 
 
 # -- Waiting for each other
@@ -638,7 +522,7 @@ def test_a_role_that_may_not_do_what_a_migration_does(
 
 def test_a_role_that_may_not_read_the_marks(base: str, role: str, house: Source) -> None:
     migrate(base, source=house.root)
-    with refused("the role has not enough rights: permission denied for table _yoyo_migration"):
+    with refused("the role has not enough rights: permission denied for table _mentorbase_checksum"):
         status(make_conninfo(base, user=role), source=house.root)
 
 
@@ -721,12 +605,6 @@ def test_the_database_may_come_from_the_environment(base: str, house: Source, mo
 # -- Plain yoyo
 
 
-@pytest.fixture
-def checkout(house: Source) -> Path:
-    shutil.copy(ROOT / "yoyo.ini", house.root.parent)
-    return house.root.parent
-
-
 def test_what_plain_yoyo_applied_is_applied(base: str, house: Source, checkout: Path) -> None:
     yoyo(base, checkout, "apply")
     assert len(applied(base, house)) == 5
@@ -782,6 +660,17 @@ def test_every_file_is_named_for_its_service_and_has_its_other_half(path: Path) 
     stem = path.name.removesuffix(".sql").removesuffix(".rollback")
     assert path.with_name(f"{stem}.sql").is_file()
     assert path.with_name(f"{stem}.rollback.sql").is_file()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=shipped)
+def test_what_has_no_transaction_can_run_again_from_its_start(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    up = path.with_name(path.name.replace(".rollback", "")).read_text(encoding="utf-8")
+    if re.search(r"^\s*--\s*transactional\s*:\s*false", up, re.MULTILINE | re.IGNORECASE):
+        dropped = set(re.findall(r"^DROP INDEX CONCURRENTLY IF EXISTS (?:\w+\.)?(\w+);", text, re.MULTILINE))
+        made = set(re.findall(r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+)", text, re.MULTILINE))
+        assert made <= dropped, "killed in the middle, an index stays and is invalid: drop it first, IF EXISTS"
+        assert len(sqlparse.split(text)) == len(made) + len(dropped), "what is no index belongs into a transaction"
 
 
 def test_nothing_but_sql_lies_beside_the_migrations() -> None:
