@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from . import demo, migrations
+from . import check, demo, migrations, server
 from .console import run
 
 app = typer.Typer(
     name="mentorbase",
     help="A PostgreSQL database for mentoring platforms: try it, build it, see where it stands.",
-    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status) migrations are pending.",
+    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status, check) not as expected.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,6 +20,10 @@ app.command()(demo.demo)
 app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
+app.command()(check.check)
+app.command()(server.up)
+app.command()(server.down)
+app.command(context_settings={"ignore_unknown_options": True})(server.psql)
 
 
 def main() -> None:

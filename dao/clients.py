@@ -1,0 +1,118 @@
+"""PostgreSQL's client programs: which of those on this machine fits a server, and how it reaches that server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from .connection import explain_connection, parse_dsn
+from .embedded import likely_folders, version_of
+from .errors import SetupError
+
+OLDEST_SERVER: Final = 15
+NEWEST_SERVER: Final = 18
+
+_CONNECT_TIMEOUT = 10  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """How a client program reaches the server that a connection has found.
+
+    Attributes:
+        conninfo: for its command line, which everybody on the machine can read: without a password.
+        environment: our environment, and the password.
+    """
+
+    conninfo: str
+    environment: dict[str, str] = field(repr=False)
+
+
+@contextmanager
+def connected(dsn: str, command: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Connect for one of our commands, autocommit.
+
+    Raises:
+        SetupError: there is no connection, or the server is too old.
+    """
+    parts = parse_dsn(dsn) | {"application_name": f"mentorbase {command}"}
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        parts.setdefault("connect_timeout", _CONNECT_TIMEOUT)
+    try:
+        connection = psycopg.connect(make_conninfo("", **parts), autocommit=True)
+    except psycopg.OperationalError as error:
+        raise explain_connection(error) from error
+    with connection:
+        if connection.info.server_version < OLDEST_SERVER * 10000:
+            found = connection.info.parameter_status("server_version")
+            raise SetupError(
+                f"the server is PostgreSQL {found}, too old", f"mentorbase needs PostgreSQL {OLDEST_SERVER} or newer"
+            )
+        yield connection
+
+
+def address(dsn: str, connection: psycopg.Connection[Any]) -> Address:
+    """Return how a client program gets where *connection*, made from *dsn*, has got.
+
+    A password that libpq found elsewhere, such as in ``~/.pgpass``, is passed on as well.
+
+    Raises:
+        SetupError: the DSN holds a secret that only a command line could pass on.
+    """
+    parts = parse_dsn(dsn)
+    if "sslpassword" in parts:
+        raise SetupError(
+            "sslpassword cannot be handed to a client program without showing it to everybody on this machine",
+            "Use a key without a passphrase, in a file that only you can read",
+        )
+    info = connection.info
+    found = {"host": info.host, "port": info.port, "dbname": info.dbname, "user": info.user}
+    parts = {name: value for name, value in parts.items() if name not in ("password", "hostaddr")} | found
+    if info.hostaddr and not info.host.startswith("/"):
+        parts["hostaddr"] = info.hostaddr
+    password = {"PGPASSWORD": info.password} if info.password else {}
+    return Address(make_conninfo("", **parts), dict(os.environ) | password)
+
+
+def find(name: str, server: int) -> Path:
+    """Return the program that fits a server: of its own major version, else the next newer one.
+
+    Args:
+        name: ``psql``, ``pg_dump`` or ``pg_restore``.
+        server: the server's major version.
+
+    Raises:
+        SetupError: there is none, or only older ones.
+    """
+    versions = {program: version_of(program) for program in _on_this_machine(name)}
+    fitting = {program: version for program, version in versions.items() if version and version >= server}
+    if fitting:
+        return min(fitting, key=lambda program: fitting[program])
+    newest = max((version for version in versions.values() if version), default=None)
+    found = f"the newest {name} here is of PostgreSQL {newest}" if newest else f"there is no {name} here"
+    raise SetupError(
+        f"{found}, and the server is PostgreSQL {server}",
+        f"Install postgresql-client-{server}, or point MENTORBASE_PG_BIN at the folder of such programs",
+    )
+
+
+def _on_this_machine(name: str) -> Iterator[Path]:
+    if configured := os.environ.get("MENTORBASE_PG_BIN"):
+        yield from _executable(Path(configured).absolute() / name)
+    for folder in likely_folders():
+        yield from _executable(folder / name)
+    if found := shutil.which(name):
+        yield Path(found)
+
+
+def _executable(program: Path) -> Iterator[Path]:
+    if os.access(program, os.X_OK):
+        yield program
