@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,26 +83,48 @@ def address(dsn: str, connection: psycopg.Connection[Any]) -> Address:
     return Address(make_conninfo("", **parts), dict(os.environ) | password)
 
 
-def find(name: str, server: int) -> Path:
+def find_for(connection: psycopg.Connection[Any], name: str) -> Path:
+    """Return the program to use as *connection* is used: with its server, and with TLS where it has that.
+
+    Raises:
+        SetupError: as of `find`.
+    """
+    return find(name, connection.info.server_version // 10000, tls=connection.pgconn.ssl_in_use)
+
+
+def find(name: str, server: int, *, tls: bool = False) -> Path:
     """Return the program that fits a server: of its own major version, else the next newer one.
 
     Args:
         name: ``psql``, ``pg_dump`` or ``pg_restore``.
         server: the server's major version.
+        tls: whether it must be able to use TLS, which the programs of the wheel are not.
 
     Raises:
         SetupError: there is none, or only older ones.
     """
-    versions = {program: version_of(program) for program in _on_this_machine(name)}
+    able = [program for program in _on_this_machine(name) if not tls or _knows_tls(program)]
+    versions = {program: version_of(program) for program in able}
     fitting = {program: version for program, version in versions.items() if version and version >= server}
     if fitting:
         return min(fitting, key=lambda program: fitting[program])
     newest = max((version for version in versions.values() if version), default=None)
-    found = f"the newest {name} here is of PostgreSQL {newest}" if newest else f"there is no {name} here"
+    kind = f"{name} that can use TLS" if tls else name
+    found = f"the newest {kind} here is of PostgreSQL {newest}" if newest else f"there is no {kind} here"
     raise SetupError(
         f"{found}, and the server is PostgreSQL {server}",
         f"Install postgresql-client-{server}, or point MENTORBASE_PG_BIN at the folder of such programs",
     )
+
+
+def _knows_tls(program: Path) -> bool:
+    """Ask the psql beside *program*: libpq says so before it looks for a server."""
+    asked = [program.with_name("psql"), "--no-psqlrc", "--dbname=host=/dev/null sslmode=require"]
+    try:
+        said = subprocess.run(asked, check=False, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
+    except OSError:
+        return True
+    return "not compiled in" not in said.stderr
 
 
 def _on_this_machine(name: str) -> Iterator[Path]:

@@ -104,10 +104,9 @@ def psql(
     del json  # for what goes wrong, which the console prints
     given = Settings.load().require_dsn(dsn)
     with clients.connected(given, "psql") as connection:
-        server = connection.info.server_version // 10000
         address = clients.address(given, connection)
-    found = shutil.which("psql")
-    program = Path(found) if found else clients.find("psql", server)
+        found = shutil.which("psql")
+        program = Path(found) if found else clients.find_for(connection, "psql")
     os.execve(program, [str(program), f"--dbname={address.conninfo}", *(arguments or ())], address.environment)  # noqa: S606
 
 
