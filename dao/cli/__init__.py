@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import check, demo, migrations, server
+from . import backup, check, demo, migrations, server
 from .console import run
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
 app.command()(check.check)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(server.up)
 app.command()(server.down)
 app.command(context_settings={"ignore_unknown_options": True})(server.psql)

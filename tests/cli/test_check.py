@@ -358,8 +358,9 @@ def over_tcp() -> Iterator[embedded.Server]:
 def relay(port: int) -> Iterator[int]:
     """A port that leads to *port* from another address, so that client and server see a machine between them."""
 
-    def carry(one: socket.socket, other: socket.socket) -> None:
-        with selectors.DefaultSelector() as ready, suppress(OSError):
+    def carry(one: socket.socket) -> None:
+        other = socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0))
+        with one, other, selectors.DefaultSelector() as ready, suppress(OSError):
             ready.register(one, selectors.EVENT_READ, other)
             ready.register(other, selectors.EVENT_READ, one)
             while True:
@@ -372,10 +373,7 @@ def relay(port: int) -> Iterator[int]:
     def admit() -> None:
         with suppress(OSError):
             while True:
-                client, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.2", 0))
-                with client, server:
-                    carry(client, server)
+                threading.Thread(target=carry, args=[listener.accept()[0]], daemon=True).start()
 
     with socket.create_server(("0.0.0.0", 0)) as listener:
         serving = threading.Thread(target=admit, daemon=True)
