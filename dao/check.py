@@ -247,10 +247,8 @@ def _beside(target: _Target) -> Iterator[_Connection]:
     name = sql.Identifier(database := f"{_SCRATCH}_{time.time():.0f}_{secrets.token_hex(4)}")
     connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
     try:
-        reached = clients.address(target.dsn, connection)
-        with psycopg.connect(
-            make_conninfo(reached.conninfo, dbname=database, password=connection.info.password), autocommit=True
-        ) as scratch:
+        reached = clients.pinned(target.dsn, connection) | {"dbname": database}
+        with psycopg.connect(make_conninfo("", **reached), autocommit=True) as scratch:
             yield scratch
     finally:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

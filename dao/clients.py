@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
 from .connection import explain_connection, parse_dsn
 from .embedded import likely_folders, version_of
@@ -22,6 +23,7 @@ OLDEST_SERVER: Final = 15
 NEWEST_SERVER: Final = 18
 
 _CONNECT_TIMEOUT = 10  # seconds
+_ADDRESS = ("host", "hostaddr", "port", "dbname", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Address:
 
     Attributes:
         conninfo: for its command line, which everybody on the machine can read: without a password.
-        environment: our environment, and the password.
+        environment: ours, and the rest: the password, and what to ask of TLS.
     """
 
     conninfo: str
@@ -60,27 +62,40 @@ def connected(dsn: str, command: str) -> Iterator[psycopg.Connection[tuple[Any, 
         yield connection
 
 
+def pinned(dsn: str, connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Return the parts of *dsn*, narrowed to the server and database that *connection* has found with it.
+
+    A password that libpq found elsewhere, such as in ``~/.pgpass``, is among them.
+    """
+    info = connection.info
+    found = {"host": info.host, "port": info.port, "dbname": info.dbname, "user": info.user, "password": info.password}
+    if not info.host.startswith("/"):
+        found["hostaddr"] = info.hostaddr
+    return parse_dsn(dsn) | {name: value for name, value in found.items() if value}
+
+
 def address(dsn: str, connection: psycopg.Connection[Any]) -> Address:
     """Return how a client program gets where *connection*, made from *dsn*, has got.
-
-    A password that libpq found elsewhere, such as in ``~/.pgpass``, is passed on as well.
 
     Raises:
         SetupError: the DSN holds a secret that only a command line could pass on.
     """
-    parts = parse_dsn(dsn)
-    if "sslpassword" in parts:
-        raise SetupError(
-            "sslpassword cannot be handed to a client program without showing it to everybody on this machine",
-            "Use a key without a passphrase, in a file that only you can read",
-        )
-    info = connection.info
-    found = {"host": info.host, "port": info.port, "dbname": info.dbname, "user": info.user}
-    parts = {name: value for name, value in parts.items() if name not in ("password", "hostaddr")} | found
-    if info.hostaddr and not info.host.startswith("/"):
-        parts["hostaddr"] = info.hostaddr
-    password = {"PGPASSWORD": info.password} if info.password else {}
-    return Address(make_conninfo("", **parts), dict(os.environ) | password)
+    parts = pinned(dsn, connection)
+    options = {option.keyword.decode(): option for option in Conninfo.get_defaults()}
+    shown, environment = {}, dict(os.environ)
+    for name, value in parts.items():
+        variable, secret = options[name].envvar, bool(options[name].dispchar)
+        # An older program ignores a variable that it does not know, but no word of a DSN.
+        if variable and name not in _ADDRESS:
+            environment[variable.decode()] = str(value)
+        elif secret:
+            raise SetupError(
+                f"{name} cannot be handed to a client program without showing it to everybody on this machine",
+                "Leave it out of the DSN, or run PostgreSQL's own program",
+            )
+        else:
+            shown[name] = value
+    return Address(make_conninfo("", **shown), environment)
 
 
 def find_for(connection: psycopg.Connection[Any], name: str) -> Path:
@@ -104,11 +119,11 @@ def find(name: str, server: int, *, tls: bool = False) -> Path:
         SetupError: there is none, or only older ones.
     """
     able = [program for program in _on_this_machine(name) if not tls or _knows_tls(program)]
-    versions = {program: version_of(program) for program in able}
-    fitting = {program: version for program, version in versions.items() if version and version >= server}
+    versions = {program: version for program in able if (version := version_of(program)) is not None}
+    fitting = {program: version for program, version in versions.items() if version >= server}
     if fitting:
         return min(fitting, key=lambda program: fitting[program])
-    newest = max((version for version in versions.values() if version), default=None)
+    newest = max(versions.values(), default=None)
     kind = f"{name} that can use TLS" if tls else name
     found = f"the newest {kind} here is of PostgreSQL {newest}" if newest else f"there is no {kind} here"
     raise SetupError(
@@ -121,7 +136,7 @@ def _knows_tls(program: Path) -> bool:
     """Ask the psql beside *program*: libpq says so before it looks for a server."""
     asked = [program.with_name("psql"), "--no-psqlrc", "--dbname=host=/dev/null sslmode=require"]
     try:
-        said = subprocess.run(asked, check=False, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"})
+        said = subprocess.run(asked, check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     except OSError:
         return True
     return "not compiled in" not in said.stderr
