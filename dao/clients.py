@@ -134,7 +134,7 @@ def find(name: str, server: int, *, tls: bool = False) -> Path:
 
 def _knows_tls(program: Path) -> bool:
     """Ask the psql beside *program*: libpq says so before it looks for a server."""
-    asked = [program.with_name("psql"), "--no-psqlrc", "--dbname=host=/dev/null sslmode=require"]
+    asked = [str(program.with_name("psql")), "--no-psqlrc", "--dbname=host=/dev/null sslmode=require"]
     try:
         said = subprocess.run(asked, check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
     except OSError:

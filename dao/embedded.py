@@ -385,7 +385,7 @@ def _claim(home: Path, account: pwd.struct_passwd | None) -> int:
     """Make *home* a folder of ours and return the descriptor that locks it."""
     try:
         above = next(folder for folder in home.parents if folder.exists())
-        if account is not None and not _everyone_may_enter(above):
+        if account is not None and above.is_dir() and not _everyone_may_enter(above):
             raise SetupError(
                 f"User {account.pw_name}, who runs the server for root, cannot enter {above}",
                 "Choose a folder below one open to everyone, such as /var/lib",
