@@ -200,6 +200,17 @@ def test_without_a_place_to_build_sql_the_comparison_is_skipped(tmp_path: Path, 
     )
 
 
+def test_a_server_that_never_heard_of_it_has_no_role_afterwards() -> None:
+    with embedded.server() as running, psycopg.connect(running.dsn(), autocommit=True) as conn:
+        before = of_cluster(conn)
+        assert different_objects(running.dsn()) > 100
+        assert of_cluster(conn) == before
+
+
+def different_objects(dsn: str) -> int:
+    return len([level for level, _ in found(dsn, "objects") if level is Level.DIFFERENT])
+
+
 def test_what_a_killed_check_left_is_dropped_by_a_later_one(admin: psycopg.Connection) -> None:
     old, fresh = (f"mentorbase_check_{time.time() - age:.0f}_0123abcd" for age in (4000, 10))
     for name in (old, fresh):
@@ -327,31 +338,37 @@ KNOWS_TLS = clients._knows_tls(embedded.find_binaries() / "psql")
 
 
 @pytest.fixture
-def over_tcp() -> Iterator[embedded.Server]:
-    """A server with a certificate, which it shows to those who ask for TLS, if it was built to."""
+def place() -> Iterator[Path]:
+    """A folder that every user may enter, as pytest's own are not."""
     folder = Path(tempfile.mkdtemp(prefix="test-check-"))
     folder.chmod(0o755)
-    home = folder / "home"
-    with embedded.server(home):
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def over_tcp(place: Path) -> Iterator[embedded.Server]:
+    """A server with a certificate, which it shows to those who ask for TLS, if it was built to."""
+    with embedded.server(place / "home"):
         pass
+    data = place / "home" / "data"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-keyout", home / "data" / "server.key", "-out", home / "data" / "server.crt"),
+            *("-keyout", data / "server.key", "-out", data / "server.crt"),
         ],
         check=True,
         capture_output=True,
     )
     for name in ("server.key", "server.crt"):
-        shutil.chown(home / "data" / name, home.owner(), home.group())
-        (home / "data" / name).chmod(0o600)
-    with (home / "data" / "postgresql.conf").open("a") as conf:
+        shutil.chown(data / name, data.owner(), data.group())
+        (data / name).chmod(0o600)
+    with (data / "postgresql.conf").open("a") as conf:
         conf.write("ssl = on\n" * KNOWS_TLS)
-    with (home / "data" / "pg_hba.conf").open("a") as conf:
+    with (data / "pg_hba.conf").open("a") as conf:
         conf.write("host all all 127.0.0.2/32 scram-sha-256\n")
-    with embedded.server(home, tcp=True) as running:
+    with embedded.server(place / "home", tcp=True) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @contextmanager

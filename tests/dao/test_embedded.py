@@ -647,6 +647,21 @@ def test_a_server_that_stays_ends_with_its_folders_when_it_is_killed(scratch: Pa
     assert (running(home), stop(home)) == (None, False)
 
 
+def test_the_notes_of_a_killed_server_do_not_keep_the_next_from_starting(place: Path) -> None:
+    home = place / "home"
+    with server(home):
+        pass
+    account: dict[str, Any] = {"user": home.stat().st_uid} if IS_ROOT else {}
+    # Its number now belongs to another process of the account, as it does while it is a zombie.
+    with subprocess.Popen(["sleep", "60"], **account) as stranger:
+        for note in (home / "data" / "postmaster.pid", home / ".s.PGSQL.5432.lock"):
+            note.write_text(f"{stranger.pid}\n{home / 'data'}\n1\n5432\n{home}\n\n1 1\nready   \n")
+        with server(home) as running:
+            assert ask(running, "SELECT 1") == 1
+        assert stranger.poll() is None
+        stranger.kill()
+
+
 @as_root
 def test_somebody_elses_server_is_not_stopped(place: Path) -> None:
     start(place / "home")
