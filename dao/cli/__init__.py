@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from . import adopt, demo, maintenance, migrations
+from . import adopt, backup, check, demo, maintenance, migrations, server
 from .console import run
 
 app = typer.Typer(
     name="mentorbase",
     help="A PostgreSQL database for mentoring platforms: try it, build it, see where it stands.",
-    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status) migrations are pending.",
+    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status, check) not as expected.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +22,12 @@ app.command()(migrations.rollback)
 app.command()(migrations.status)
 app.command()(maintenance.purge)
 app.command()(adopt.adopt)
+app.command()(check.check)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.command()(server.up)
+app.command()(server.down)
+app.command(context_settings={"ignore_unknown_options": True})(server.psql)
 
 
 def main() -> None:

@@ -27,7 +27,20 @@ Dsn = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+class _Asked:
+    """What the command line asked for that outlives its parsing."""
+
+    json = False
+
+
+def _remember(json: bool) -> bool:
+    _Asked.json = json
+    return json
+
+
+Json = Annotated[bool, typer.Option("--json", callback=_remember, help="Print JSON, for programs; errors too.")]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -49,7 +62,7 @@ def run(app: typer.Typer) -> None:
 def fail(error: MentorbaseError) -> None:
     """Print *error* (as JSON where that was asked for) and exit with 1."""
     message, hint = (error.message, error.hint) if isinstance(error, SetupError | Refusal) else (str(error), "")
-    if "--json" in sys.argv:
+    if _Asked.json:
         print_json({"error": message, "hint": hint})
     else:
         err.print(f"[bold red]error:[/] {escape(message)}")

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, LiteralString
@@ -21,7 +22,7 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 from mentorbase import embedded
-from mentorbase.embedded import Server, find_binaries, server
+from mentorbase.embedded import Server, find_binaries, running, server, start, stop
 from mentorbase.errors import SetupError
 from psycopg.conninfo import make_conninfo
 
@@ -543,3 +544,140 @@ def test_a_normal_user_runs_one_too(scratch: Path) -> None:
     assert as_user(daemon.pw_uid, act) == ""
     assert list(scratch.iterdir()) == [scratch / "home"]
     assert processes_in(scratch) == []
+
+
+# However it ends, whoever runs it, wherever
+
+
+@contextmanager
+def forked(uid: int, run: Callable[[], AbstractContextManager[Server]]) -> Iterator[tuple[int, int]]:
+    """A process with the rights of a user that runs a server; yields its id and the postmaster's.
+
+    Forked, because an interpreter below /root is closed to other users.
+    """
+    read, write = os.pipe()
+    process = os.fork()
+    if process == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            for end in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(end, signal.SIG_DFL)
+            with run() as running:
+                data = psycopg.connect(running.dsn()).execute("SHOW data_directory").fetchone()
+                os.write(write, Path(str(data and data[0]), "postmaster.pid").read_bytes().split()[0] + b"\n")
+                time.sleep(60)
+        finally:
+            os._exit(1)
+    os.close(write)
+    try:
+        with os.fdopen(read) as told:
+            yield process, int(told.readline())
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+
+
+@as_root
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_a_normal_users_server_when_it_is_killed(scratch: Path, end: signal.Signals) -> None:
+    daemon = pwd.getpwnam("daemon")
+    os.chown(scratch, daemon.pw_uid, daemon.pw_gid)
+    with forked(daemon.pw_uid, server) as (process, postmaster):
+        os.kill(process, end)
+        assert eventually(lambda: not is_running(postmaster) and not list(scratch.iterdir()))
+    assert processes_in(scratch) == []
+
+
+@as_root
+@pytest.mark.parametrize("name", ["home", "long/" * 40], ids=["short", "long"])
+def test_a_normal_users_home_below_a_folder_closed_to_others_is_left_alone_when_it_is_killed(
+    scratch: Path, name: str
+) -> None:
+    daemon = pwd.getpwnam("daemon")
+    (scratch / "private").mkdir(mode=0o700)
+    for folder in (scratch, scratch / "private"):
+        os.chown(folder, daemon.pw_uid, daemon.pw_gid)
+    home = scratch / "private" / name
+    with forked(daemon.pw_uid, lambda: server(home)) as (process, postmaster):
+        os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: not is_running(postmaster) and is_free(home))
+    assert eventually(lambda: processes_in(scratch) == [])
+    assert list(scratch.iterdir()) == [scratch / "private"]
+    assert {path.name for path in home.iterdir()} == {"data", "log", "mentorbase.lock"}
+
+
+def test_a_throwaway_in_a_folder_whose_path_fits_no_socket_leaves_nothing(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = scratch / ("long/" * 30)
+    long.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr(embedded, "_DISK", scratch)
+    with server() as running:
+        assert ask(running, "SELECT 1") == 1
+        assert running.socket_dir.parent == scratch
+        assert len(list(long.iterdir())) == 1
+    assert list(long.iterdir()) == []
+    assert list(scratch.iterdir()) == [scratch / "long"]
+
+
+def test_one_that_is_killed_takes_nothing_from_another_beside_it(place: Path) -> None:
+    with child(place) as one, child(place) as other:
+        postmasters = postmaster_of(one), postmaster_of(other)
+        one.kill()
+        assert eventually(lambda: not is_running(postmasters[0]) and len(list(place.iterdir())) == 1)
+        (rest,) = place.iterdir()
+        with psycopg.connect(host=str(rest), user="postgres", dbname="postgres") as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+        other.terminate()
+    assert eventually(lambda: not is_running(postmasters[1]) and not list(place.iterdir()))
+    assert processes_in(place) == []
+
+
+def test_a_server_that_stays_ends_with_its_folders_when_it_is_killed(scratch: Path) -> None:
+    home = scratch / ("long/" * 40)
+    started = start(home)
+    assert started.socket_dir.parent == scratch
+    assert running(home) == started
+    os.kill(int((home / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    assert eventually(lambda: is_free(home) and not started.socket_dir.exists())
+    assert eventually(lambda: processes_in(scratch) == [])
+    assert (running(home), stop(home)) == (None, False)
+
+
+def test_the_notes_of_a_killed_server_do_not_keep_the_next_from_starting(place: Path) -> None:
+    home = place / "home"
+    with server(home):
+        pass
+    account: dict[str, Any] = {"user": home.stat().st_uid} if IS_ROOT else {}
+    # Its number now belongs to another process of the account, as it does while it is a zombie.
+    with subprocess.Popen(["sleep", "60"], **account) as stranger:
+        for note in (home / "data" / "postmaster.pid", home / ".s.PGSQL.5432.lock"):
+            note.write_text(f"{stranger.pid}\n{home / 'data'}\n1\n5432\n{home}\n\n1 1\nready   \n")
+        with server(home) as running:
+            assert ask(running, "SELECT 1") == 1
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@as_root
+def test_somebody_elses_server_is_not_stopped(place: Path) -> None:
+    start(place / "home")
+    try:
+        for act in (running, stop, start):
+            assert "belongs to another user" in as_user(SOMEBODY, lambda act=act: act(place / "home"))
+        assert running(place / "home") is not None
+    finally:
+        stop(place / "home")
+
+
+def test_programs_of_a_version_are_found_or_it_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_binaries(place, monkeypatch, postgres='echo "postgres (PostgreSQL) 16.3"')
+    assert find_binaries(16) == place / "bin"
+    with pytest.raises(SetupError, match=f"The PostgreSQL in MENTORBASE_PG_BIN={place / 'bin'} is not of version 17"):
+        find_binaries(17)
+    monkeypatch.delenv("MENTORBASE_PG_BIN")
+    with pytest.raises(SetupError, match="No PostgreSQL programs of version 99 on this machine"):
+        find_binaries(99)
