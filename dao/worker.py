@@ -22,7 +22,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -30,7 +30,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from psycopg import sql
+from psycopg import OperationalError, sql
 
 from .errors import ConnectionLost, LeaseLost, PoolExhausted
 
@@ -239,7 +239,7 @@ def _done(answer: Any) -> Report:
     return Report(Outcome.DONE, external_id=None if answer is None else str(answer)[:200])
 
 
-_LOST: Final = (ConnectionLost, PoolExhausted)
+_LOST: Final = (ConnectionLost, PoolExhausted, OperationalError)
 
 
 class _Base(Generic[I]):
@@ -306,7 +306,7 @@ class Worker(_Base[I]):
                         if not self.run_once():
                             wait()
             except _LOST as error:
-                _log.warning("the queue cannot be reached: %s", error)
+                _log.warning("the queue cannot be reached: %s", type(error).__name__)
                 self._stopping.wait(self._poll)
 
     def run_once(self) -> int:
@@ -367,7 +367,7 @@ class Worker(_Base[I]):
             try:
                 yield wait
             finally:
-                if not conn.closed:
+                with suppress(OperationalError):
                     conn.execute("UNLISTEN *")
 
 
@@ -393,7 +393,7 @@ class AsyncWorker(_Base[I]):
                         if not await self.run_once():
                             await wait()
             except _LOST as error:
-                _log.warning("the queue cannot be reached: %s", error)
+                _log.warning("the queue cannot be reached: %s", type(error).__name__)
                 await self._pause(self._poll)
 
     async def run_once(self) -> int:
@@ -458,5 +458,5 @@ class AsyncWorker(_Base[I]):
             try:
                 yield wait
             finally:
-                if not conn.closed:
+                with suppress(OperationalError):
                     await conn.execute("UNLISTEN *")
