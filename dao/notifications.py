@@ -43,7 +43,7 @@ LEASE: Final = timedelta(seconds=60)
 
 AtMost = Annotated[int, Field(ge=1, le=100_000)]
 Code = Annotated[str, Field(max_length=50), WITHOUT_NUL]
-Payload = Annotated[dict[str, Any], AfterValidator(Jsonb)]
+Payload = Annotated[dict[str, Any], AfterValidator(Jsonb), Field(validate_default=True)]
 Recipients = Annotated[Sequence[int], AfterValidator(list)]
 Languages = Annotated[Sequence[str], AfterValidator(list)]
 Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))]

@@ -110,10 +110,11 @@ class Item(Protocol):
 
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+T = TypeVar("T", bound=Item, contravariant=True)
 Services: TypeAlias = Any
 
 
-class Queue(Protocol[I]):
+class Queue(Protocol[T]):
     """One queue of a database. Its methods return what the DAO's do: results, or awaitables of an asynchronous one."""
 
     @property
@@ -125,11 +126,11 @@ class Queue(Protocol[I]):
         """Take items, from this place on."""
         ...
 
-    def begin_attempt(self, db: Services, item: I, lease: timedelta) -> Any:
+    def begin_attempt(self, db: Services, item: T, lease: timedelta) -> Any:
         """Say that one is acted on now; None if it is not to be."""
         ...
 
-    def finish(self, db: Services, item: I, report: Report) -> Any:
+    def finish(self, db: Services, item: T, report: Report) -> Any:
         """Report how that ended."""
         ...
 
@@ -348,7 +349,11 @@ class Worker(_Base[I]):
     @contextmanager
     def _wake_ups(self) -> Iterator[Callable[[], None]]:
         if self._listen is None:
-            yield lambda: self._stopping.wait(self._poll) and None
+
+            def rest() -> None:
+                self._stopping.wait(self._poll)
+
+            yield rest
             return
         with self._db.pool.connection() as conn:
             conn.execute(self._listen)

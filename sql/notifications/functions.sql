@@ -342,7 +342,10 @@ BEGIN
         found := found || ARRAY(
             SELECT n.id
             FROM notifications.notifications AS n
-            WHERE n.channel = claim.channel AND n.status = 'pending' AND n.id > claim.after_id
+            WHERE n.status = 'pending'
+                -- channel = claim.channel AND id > after_id, so that only the index of what is pending serves it.
+                AND (n.channel, n.id) > (claim.channel, claim.after_id)
+                AND (n.channel, n.id) <= (claim.channel, 9223372036854775807)
             ORDER BY n.channel, n.id
             LIMIT claim.at_most - cardinality(found)
             FOR UPDATE SKIP LOCKED

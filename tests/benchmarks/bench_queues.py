@@ -81,7 +81,8 @@ def test_buffers_of_a_claim(admin: psycopg.Connection, dsn: str) -> None:
     with admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         admin.execute(
-            "INSERT INTO notifications.notifications (recipient_telegram_id, template_code, channel, body, status, sent_at)"
+            "INSERT INTO notifications.notifications"
+            " (recipient_telegram_id, template_code, channel, body, status, sent_at)"
             " SELECT 1 + mod(i, 1000), 'x', 'telegram', 'News.', 'sent', now() FROM generate_series(1, %s) AS i",
             [ROWS],
         )
