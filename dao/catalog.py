@@ -21,6 +21,8 @@ REFERENCE_TABLES: Final = (
     "mentoring.settings",
     "mentoring.mentor_mentee_transitions",
     "mentoring.subject_schedule_transitions",
+    "notifications.settings",
+    "notifications.notification_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

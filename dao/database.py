@@ -24,6 +24,7 @@ from .auth import Auth
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
 from .mentoring import Mentoring
+from .notifications import Notifications
 from .query import Queries, S, echo
 from .settings import Settings
 
@@ -41,6 +42,7 @@ class Services(Generic[S]):
     Attributes:
         auth: people, schema ``auth``.
         mentoring: who mentors whom, schema ``mentoring``.
+        notifications: what people are told, schema ``notifications``.
     """
 
     def __init__(self, source: S) -> None:
@@ -48,6 +50,7 @@ class Services(Generic[S]):
         self._ended = False
         self.auth: Auth[S] = Auth(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
+        self.notifications: Notifications[S] = Notifications(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""

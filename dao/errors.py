@@ -179,6 +179,24 @@ class SubjectInactive(Refusal):
     sqlstate = "MB107"
 
 
+class TemplateMissing(Refusal):
+    """There is no template for a notification of this kind on this channel."""
+
+    sqlstate = "MB301"
+
+
+class PlaceholderMissing(Refusal):
+    """The payload lacks a value that the template asks for; ``values["missing"]`` names it."""
+
+    sqlstate = "MB302"
+
+
+class LeaseLost(Refusal):
+    """The item of a queue is no longer with this worker: its lease ran out, or it was finished before."""
+
+    sqlstate = "MB303"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 

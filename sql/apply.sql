@@ -24,6 +24,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir mentoring/access.sql
 RESET ROLE;
 
+\ir notifications/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir notifications/tables.sql
+\ir notifications/functions.sql
+\ir notifications/views.sql
+\ir notifications/access.sql
+RESET ROLE;
+
 SET LOCAL ROLE mentorbase_owner;
 \ir links/tables.sql
 RESET ROLE;

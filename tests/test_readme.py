@@ -37,12 +37,13 @@ def test_both_languages_show_the_same_code_and_the_same_sections() -> None:
 
 def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MENTORBASE_DSN", dsn)
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
     for example in PYTHON:
         exec(compile(example, "README.md", "exec"), {"__name__": "example"})
     shown = capsys.readouterr().out
     assert "only by: counterparty, admin" in shown
     assert "2 active" in shown
+    assert "to 1001 Your mentor has published something new: Fractions" in shown
     assert "pending active Welcome" in shown
     assert "[1]" in shown
 
@@ -60,7 +61,7 @@ def test_every_exception_of_the_package_is_listed() -> None:
 def test_every_method_is_listed() -> None:
     methods = {
         name
-        for service in (mentorbase.Auth, mentorbase.Mentoring)
+        for service in (mentorbase.Auth, mentorbase.Mentoring, mentorbase.Notifications)
         for name, found in vars(service).items()
         if isinstance(found, Query)
     }

@@ -460,3 +460,17 @@ $$;
 
 COMMENT ON FUNCTION platform.maintain_audit_logs(boolean) IS
 'Makes the months ahead of every audit log, and drops those that are older than the setting audit_retention; one row a schema with the names. With dry_run nothing is made or dropped, and the row says what would be dropped. For the owner, daily or monthly.';
+
+CREATE FUNCTION platform.backoff(attempt integer, first_wait interval, longest_wait interval)
+RETURNS interval
+LANGUAGE sql
+VOLATILE
+PARALLEL RESTRICTED
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT least(first_wait * (2.0 ^ least(attempt - 1, 30))::double precision, longest_wait) * (0.5 + random() / 2)
+$$;
+
+COMMENT ON FUNCTION platform.backoff(integer, interval, interval) IS
+'How long a queue waits after so many failed attempts: first_wait, doubled with each further one up to longest_wait, of which a random part between a half and the whole, so that what failed together does not come back together.';

@@ -58,7 +58,10 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.'),
 ('MB105', 'blocked', 'One of the two people has blocked the other.'),
 ('MB106', 'too_many_requests', 'The mentee has as many requests open as they may.'),
-('MB107', 'subject_inactive', 'The subject cannot be booked any more.');
+('MB107', 'subject_inactive', 'The subject cannot be booked any more.'),
+('MB301', 'template_missing', 'There is no template for a notification of this kind on this channel.'),
+('MB302', 'placeholder_missing', 'The payload lacks a value that the template asks for.'),
+('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.');
 
 -- Limits of what all services share, as rows rather than literals.
 CREATE TABLE platform.settings (

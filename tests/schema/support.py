@@ -91,6 +91,28 @@ def fill(conn: psycopg.Connection) -> None:
             FROM unnest(enum_range(NULL::mentoring.booking_status)) WITH ORDINALITY AS s (status, i)
             """
         )
+        _notify(conn)
+
+
+def _notify(conn: psycopg.Connection) -> None:
+    conn.execute("SELECT notifications.save_settings(1002, 'telegram', quiet_from => '22:00', quiet_to => '07:00')")
+    conn.execute(
+        "INSERT INTO notifications.unreachable_recipients (recipient_telegram_id, channel) VALUES (1004, 'telegram')"
+    )
+    conn.execute(
+        """
+        SELECT notifications.enqueue_many(
+            ARRAY[1001, 1004, 1004], 'publication', 'telegram', '{"title": "A quiz"}', 'fill', not_before => now()
+        )
+        """
+    )
+    conn.execute(
+        """
+        SELECT notifications.finish(b.id, b.lease_token, 'limited', retry_after => '1 minute')
+        FROM notifications.claim('telegram', 1) AS c
+        CROSS JOIN LATERAL notifications.begin_attempt(c.id, c.lease_token) AS b
+        """
+    )
 
 
 def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]) -> None:

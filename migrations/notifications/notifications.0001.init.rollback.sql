@@ -1,0 +1,43 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DROP VIEW notifications.v_audit_log;
+DROP VIEW notifications.v_notification_logs;
+DROP VIEW notifications.v_notification_backlog;
+DROP VIEW notifications.v_notifications;
+DROP FUNCTION notifications.maintain_logs(boolean);
+DROP FUNCTION notifications.save_template(text, text, notifications.channel, text, bigint);
+DROP FUNCTION notifications.save_settings(bigint, notifications.channel, text, boolean, time, time, text, bigint);
+DROP FUNCTION notifications.mark_reachable(bigint, notifications.channel);
+DROP FUNCTION notifications.replay_dead(notifications.channel, integer);
+DROP FUNCTION notifications.replay(bigint);
+DROP FUNCTION notifications.recover(notifications.channel, timestamptz, integer);
+DROP FUNCTION notifications.finish(bigint, uuid, notifications.outcome, text, interval, text);
+DROP FUNCTION notifications.begin_attempt(bigint, uuid, interval);
+DROP FUNCTION notifications.claim(notifications.channel, integer, interval, bigint, timestamptz, bigint);
+DROP FUNCTION notifications.enqueue(bigint, text, notifications.channel, jsonb, text, text, timestamptz);
+DROP FUNCTION notifications.enqueue_many(bigint[], text, notifications.channel, jsonb, text, text[], timestamptz);
+DROP FUNCTION notifications.deliver_at(bigint, text, notifications.channel, timestamptz);
+DROP FUNCTION notifications.quiet_until(timestamptz, time, time, text);
+DROP FUNCTION notifications.render(text, text, notifications.channel, jsonb);
+DROP FUNCTION notifications.allowed_steps(notifications.notification_status);
+DROP FUNCTION notifications.setting(text);
+DROP TABLE notifications.audit_log;
+DROP TABLE notifications.notification_logs;
+DROP TABLE notifications.notifications;
+DROP TABLE notifications.notification_transitions;
+DROP TABLE notifications.unreachable_recipients;
+DROP TABLE notifications.channel_pauses;
+DROP TABLE notifications.user_notification_settings;
+DROP TABLE notifications.notification_templates;
+DROP TABLE notifications.settings;
+DROP FUNCTION notifications.log_notifications();
+DROP FUNCTION notifications.wake_workers();
+DROP FUNCTION notifications.guard_notifications();
+DROP TYPE notifications.outcome;
+DROP TYPE notifications.notification_status;
+DROP TYPE notifications.channel;
+DROP SCHEMA notifications;
+
+REVOKE EXECUTE ON FUNCTION
+platform.current_actor(name), platform.is_application(name), platform.is_timezone(text) FROM notifications_app;
+REVOKE USAGE ON SCHEMA platform FROM notifications_app;
