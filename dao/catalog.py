@@ -21,6 +21,10 @@ REFERENCE_TABLES: Final = (
     "mentoring.settings",
     "mentoring.mentor_mentee_transitions",
     "mentoring.subject_schedule_transitions",
+    "students.group_enrollments_transitions",
+    "groups.groups_transitions",
+    "groups.group_members_transitions",
+    "groups.group_invitations_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

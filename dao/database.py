@@ -23,9 +23,12 @@ from .actor import Actor
 from .auth import Auth
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
+from .groups import Groups
 from .mentoring import Mentoring
 from .query import Queries, S, echo
 from .settings import Settings
+from .students import Students
+from .teachers import Teachers
 
 T = TypeVar("T")
 
@@ -40,6 +43,9 @@ class Services(Generic[S]):
 
     Attributes:
         auth: people, schema ``auth``.
+        teachers: teachers, schema ``teachers``.
+        students: students, schema ``students``.
+        groups: groups of students, schema ``groups``.
         mentoring: who mentors whom, schema ``mentoring``.
     """
 
@@ -47,6 +53,9 @@ class Services(Generic[S]):
         self._source = source
         self._ended = False
         self.auth: Auth[S] = Auth(source)
+        self.teachers: Teachers[S] = Teachers(source)
+        self.students: Students[S] = Students(source)
+        self.groups: Groups[S] = Groups(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
 
     def _end(self) -> None:
@@ -150,7 +159,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
         Args:
-            actor: who acts, for every statement in it: a user id, or an `Actor`.
+            actor: who acts, for every statement in it: a user id, or an `Actor`. In `teachers`, `students` and `groups`
+                a person's id is their telegram_id.
             isolation: other than the server's default.
             read_only: refuse writes.
 

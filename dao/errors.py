@@ -178,6 +178,24 @@ class SubjectInactive(Refusal):
     sqlstate = "MB107"
 
 
+class GroupFull(Refusal):
+    """The group has no free seat."""
+
+    sqlstate = "MB201"
+
+
+class GroupClosed(Refusal):
+    """The group takes no members, or none that come by themselves."""
+
+    sqlstate = "MB202"
+
+
+class InvitationInvalid(Refusal):
+    """The invitation is unknown, used, revoked, expired or meant for somebody else; which is not said."""
+
+    sqlstate = "MB203"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 
