@@ -117,6 +117,20 @@ def test_whatever_is_wrong_with_an_invitation_is_refused_in_the_same_words(home:
     assert students_who(home, group, "active") == [A]
 
 
+def test_a_membership_typed_by_hand_names_an_invitation_that_its_own_student_has_accepted(home: Home) -> None:
+    group = make_group(home)
+    token, used = invite(home, group)
+    member = accept(home, token, A)
+    home.db.groups.change_member(member.id, to_status=MemberStatus.LEFT, actor_id=A)
+    _, pending = invite(home, group)
+    typed = "INSERT INTO groups.group_members (group_id, student_telegram_id, invitation_id) VALUES (%s, %s, %s)"
+    for student, invitation in ((B, used), (B, pending)):
+        with refused(InvitationInvalid):
+            home.admin.execute(typed, [group.id, student, invitation.id])
+    with refused(AlreadyExists, constraint="group_members_invitation_id_key"):
+        home.admin.execute(typed, [group.id, A, used.id])
+
+
 def test_whom_it_is_meant_for_uses_it(home: Home) -> None:
     group = make_group(home)
     token, made = invite(home, group, B)
