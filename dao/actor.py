@@ -16,7 +16,8 @@ class Actor:
 
     Attributes:
         kind: user (a person for themselves), admin (a person with an administrator's rights) or system (a job).
-        id: the person (``auth.users.id``), below 10^18; None for the system.
+        id: the person, below 10^18: ``auth.users.id``, or their telegram_id in `teachers`, `students` and `groups`;
+            None for the system.
 
     Raises:
         InvalidArgument: it names nobody.

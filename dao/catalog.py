@@ -23,6 +23,10 @@ REFERENCE_TABLES: Final = (
     "mentoring.subject_schedule_transitions",
     "notifications.settings",
     "notifications.notification_transitions",
+    "students.group_enrollments_transitions",
+    "groups.groups_transitions",
+    "groups.group_members_transitions",
+    "groups.group_invitations_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

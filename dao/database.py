@@ -23,10 +23,13 @@ from .actor import Actor
 from .auth import Auth
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
+from .groups import Groups
 from .mentoring import Mentoring
 from .notifications import Notifications
 from .query import Queries, S, echo
 from .settings import Settings
+from .students import Students
+from .teachers import Teachers
 
 T = TypeVar("T")
 
@@ -41,6 +44,9 @@ class Services(Generic[S]):
 
     Attributes:
         auth: people, schema ``auth``.
+        teachers: teachers, schema ``teachers``.
+        students: students, schema ``students``.
+        groups: groups of students, schema ``groups``.
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
     """
@@ -49,6 +55,9 @@ class Services(Generic[S]):
         self._source = source
         self._ended = False
         self.auth: Auth[S] = Auth(source)
+        self.teachers: Teachers[S] = Teachers(source)
+        self.students: Students[S] = Students(source)
+        self.groups: Groups[S] = Groups(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
 
@@ -153,7 +162,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
         Args:
-            actor: who acts, for every statement in it: a user id, or an `Actor`.
+            actor: who acts, for every statement in it: a user id, or an `Actor`. In `teachers`, `students` and `groups`
+                a person's id is their telegram_id.
             isolation: other than the server's default.
             read_only: refuse writes.
 

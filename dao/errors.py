@@ -179,6 +179,24 @@ class SubjectInactive(Refusal):
     sqlstate = "MB107"
 
 
+class GroupFull(Refusal):
+    """The group has no free seat."""
+
+    sqlstate = "MB201"
+
+
+class GroupClosed(Refusal):
+    """The group takes no members, or none that come by themselves."""
+
+    sqlstate = "MB202"
+
+
+class InvitationInvalid(Refusal):
+    """The invitation is unknown, used, revoked, expired or meant for somebody else; which is not said."""
+
+    sqlstate = "MB203"
+
+
 class TemplateMissing(Refusal):
     """There is no template for a notification of this kind on this channel."""
 

@@ -16,6 +16,29 @@ SET LOCAL ROLE mentorbase_owner;
 \ir auth/access.sql
 RESET ROLE;
 
+\ir teachers/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir teachers/tables.sql
+\ir teachers/views.sql
+\ir teachers/access.sql
+RESET ROLE;
+
+\ir students/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir students/tables.sql
+\ir students/functions.sql
+\ir students/views.sql
+\ir students/access.sql
+RESET ROLE;
+
+\ir groups/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir groups/tables.sql
+\ir groups/functions.sql
+\ir groups/views.sql
+\ir groups/access.sql
+RESET ROLE;
+
 \ir mentoring/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir mentoring/tables.sql
@@ -34,6 +57,9 @@ RESET ROLE;
 
 SET LOCAL ROLE mentorbase_owner;
 \ir links/tables.sql
+\ir links/functions.sql
+\ir links/views.sql
+\ir links/access.sql
 RESET ROLE;
 
 COMMIT;

@@ -61,7 +61,14 @@ def test_every_exception_of_the_package_is_listed() -> None:
 def test_every_method_is_listed() -> None:
     methods = {
         name
-        for service in (mentorbase.Auth, mentorbase.Mentoring, mentorbase.Notifications)
+        for service in (
+            mentorbase.Auth,
+            mentorbase.Teachers,
+            mentorbase.Students,
+            mentorbase.Groups,
+            mentorbase.Mentoring,
+            mentorbase.Notifications,
+        )
         for name, found in vars(service).items()
         if isinstance(found, Query)
     }

@@ -40,6 +40,51 @@ REFERENCES auth.users (id) ON DELETE RESTRICT;
 
 COMMENT ON CONSTRAINT publications_mentor_id_fkey ON mentoring.publications IS 'mentor_id is the id of a user.';
 
+CREATE SCHEMA links;
+
+COMMENT ON SCHEMA links IS
+'What joins services that share a database: functions that know two of them. Holds no data, and is for no role but the owner.';
+
+-- The teaching services know people by telegram_id, and follow it where it changes.
+ALTER TABLE teachers.teachers
+ADD CONSTRAINT teachers_telegram_id_fkey FOREIGN KEY (telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE students.students
+ADD CONSTRAINT students_telegram_id_fkey FOREIGN KEY (telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE groups.groups
+ADD CONSTRAINT groups_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
+REFERENCES teachers.teachers (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE groups.group_members
+ADD CONSTRAINT group_members_student_telegram_id_fkey FOREIGN KEY (student_telegram_id)
+REFERENCES students.students (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+-- Who is invited need not be a student yet.
+ALTER TABLE groups.group_invitations
+ADD CONSTRAINT group_invitations_student_telegram_id_fkey FOREIGN KEY (student_telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE students.group_enrollments
+ADD CONSTRAINT group_enrollments_group_id_fkey FOREIGN KEY (group_id)
+REFERENCES groups.groups (id) ON DELETE RESTRICT,
+ADD CONSTRAINT group_enrollments_membership_id_fkey FOREIGN KEY (membership_id)
+REFERENCES groups.group_members (id) ON DELETE CASCADE;
+
+COMMENT ON CONSTRAINT teachers_telegram_id_fkey ON teachers.teachers IS 'telegram_id is the telegram_id of a user.';
+COMMENT ON CONSTRAINT students_telegram_id_fkey ON students.students IS 'telegram_id is the telegram_id of a user.';
+COMMENT ON CONSTRAINT groups_teacher_telegram_id_fkey ON groups.groups IS
+'teacher_telegram_id is the telegram_id of a teacher.';
+COMMENT ON CONSTRAINT group_members_student_telegram_id_fkey ON groups.group_members IS
+'student_telegram_id is the telegram_id of a student.';
+COMMENT ON CONSTRAINT group_invitations_student_telegram_id_fkey ON groups.group_invitations IS
+'student_telegram_id is the telegram_id of a user.';
+COMMENT ON CONSTRAINT group_enrollments_group_id_fkey ON students.group_enrollments IS 'group_id is the id of a group.';
+COMMENT ON CONSTRAINT group_enrollments_membership_id_fkey ON students.group_enrollments IS
+'membership_id is the id of a membership.';
+
 -- Settings go with their person; notifications themselves may be for somebody who has not registered.
 ALTER TABLE notifications.user_notification_settings
 ADD CONSTRAINT user_notification_settings_telegram_id_fkey FOREIGN KEY (telegram_id)

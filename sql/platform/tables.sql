@@ -17,12 +17,17 @@ CREATE TYPE platform.actor AS (
 COMMENT ON TYPE platform.actor IS 'Who is acting in this transaction, as platform.current_actor() reads it.';
 COMMENT ON COLUMN platform.actor.kind IS 'As what they act: user, admin or system.';
 COMMENT ON COLUMN platform.actor.id IS
-'The acting person (auth.users.id); NULL for the system and for a database role that edits by hand.';
+'The acting person: auth.users.id, or their telegram_id in the services that know people by that (teachers, students, groups). NULL for the system and for a database role that edits by hand.';
 
 CREATE TYPE platform.audit_operation AS ENUM ('insert', 'update', 'delete', 'scrub');
 
 COMMENT ON TYPE platform.audit_operation IS
 'What a row of an audit log tells of: a row was inserted, updated or deleted, or its values were erased from the log (scrub).';
+
+CREATE TYPE platform.cefr_level AS ENUM ('a1', 'a2', 'b1', 'b2', 'c1', 'c2');
+
+COMMENT ON TYPE platform.cefr_level IS
+'How well somebody speaks a language, by the Common European Framework of Reference, from a1 (beginner) to c2 (mastery). Labels compare in that order.';
 
 -- The one list of business refusals. mentorbase.errors has one exception class for each row.
 CREATE TABLE platform.refusals (
@@ -36,7 +41,7 @@ CREATE TABLE platform.refusals (
 );
 
 COMMENT ON TABLE platform.refusals IS
-'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
+'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
 COMMENT ON COLUMN platform.refusals.sqlstate IS 'The SQLSTATE that clients receive.';
 COMMENT ON COLUMN platform.refusals.name IS 'Short name; the Python exception is the same in CamelCase.';
 COMMENT ON COLUMN platform.refusals.meaning IS 'When it is raised.';
@@ -59,6 +64,9 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB105', 'blocked', 'One of the two people has blocked the other.'),
 ('MB106', 'too_many_requests', 'The mentee has as many requests open as they may.'),
 ('MB107', 'subject_inactive', 'The subject cannot be booked any more.'),
+('MB201', 'group_full', 'The group has no free seat.'),
+('MB202', 'group_closed', 'The group takes no members, or none that come by themselves.'),
+('MB203', 'invitation_invalid', 'The invitation cannot be used: unknown, used, revoked, expired or meant for somebody else.'),
 ('MB301', 'template_missing', 'There is no template for a notification of this kind on this channel.'),
 ('MB302', 'placeholder_missing', 'The payload lacks a value that the template asks for.'),
 ('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.');

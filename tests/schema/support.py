@@ -91,7 +91,36 @@ def fill(conn: psycopg.Connection) -> None:
             FROM unnest(enum_range(NULL::mentoring.booking_status)) WITH ORDINALITY AS s (status, i)
             """
         )
+        _teach(conn)
         _notify(conn)
+
+
+def _teach(conn: psycopg.Connection) -> None:
+    """Rows of the teaching services: a full group of two with a waiting list, left once, with invitations."""
+    conn.execute("INSERT INTO teachers.teachers (telegram_id, bio) VALUES (1001, 'Teaches.')")
+    conn.execute(
+        "INSERT INTO teachers.teacher_languages (teacher_telegram_id, language, level) VALUES (1001, 'en', 'c2')"
+    )
+    conn.execute("INSERT INTO students.students (telegram_id) SELECT 1000 + i FROM generate_series(2, 8) AS i")
+    conn.execute(
+        """
+        INSERT INTO students.student_languages (student_telegram_id, language, current_level, target_level)
+        VALUES (1002, 'en', 'a1', 'b2')
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO groups.groups (id, teacher_telegram_id, name, language, level, capacity)
+        VALUES (1, 1001, 'Evening', 'en', 'a2', 2)
+        """
+    )
+    for student in range(1002, 1007):
+        conn.execute("SELECT id FROM groups.join_group(1, %s)", [student])
+    conn.execute("SELECT id FROM groups.change_member(1, 'completed', 100, reason => 'a reason')")
+    conn.execute("SELECT id FROM groups.invite(1, sha256('one'), now() + interval '1 day')")
+    conn.execute("SELECT id FROM groups.invite(1, sha256('two'), now() + interval '1 day', 1008)")
+    conn.execute("SELECT id FROM groups.accept_invitation(sha256('two'), 1008)")
+    conn.execute("SELECT groups.snapshot_progress()")
 
 
 def _notify(conn: psycopg.Connection) -> None:

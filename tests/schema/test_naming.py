@@ -125,11 +125,12 @@ def test_every_trigger_is_named_after_its_table(catalog):
 
 
 def test_every_view_is_for_analysts_or_runs_with_the_rights_of_its_user(catalog):
-    # Read by applications with the owner's rights: the name is the documents', and notes that no role may select.
+    # Read by applications with the owner's rights: the names are the documents', and notes that no role may select.
     assert found(catalog, VIEWS) == [
         "mentoring.mentor_mentee_statistics",
         "mentoring.own_mentee_notes",
         "mentoring.own_mentor_notes",
+        "teachers.groups",
     ]
 
 

@@ -1,0 +1,54 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DROP VIEW groups.v_audit_log;
+DROP VIEW groups.v_group_history;
+DROP VIEW groups.v_group_progress;
+DROP VIEW groups.v_group_invitations;
+DROP VIEW groups.v_group_members;
+DROP VIEW groups.v_groups;
+DROP FUNCTION groups.snapshot_progress(bigint);
+DROP FUNCTION groups.expire_invitations(bigint);
+DROP FUNCTION groups.revoke_invitation(bigint, bigint, text);
+DROP FUNCTION groups.decline_invitation(bytea, bigint, bigint, text);
+DROP FUNCTION groups.accept_invitation(bytea, bigint, bigint, text);
+DROP FUNCTION groups.answer_invitation(bytea, bigint, groups.invitation_status);
+DROP FUNCTION groups.invite(bigint, bytea, timestamptz, bigint, bigint, text);
+DROP FUNCTION groups.change_member(bigint, groups.member_status, numeric, bigint, text);
+DROP FUNCTION groups.join_group(bigint, bigint, boolean, bigint, text);
+DROP FUNCTION groups.change_group_status(bigint, groups.group_status, bigint, text);
+DROP FUNCTION groups.fill_seats(bigint);
+DROP FUNCTION groups.check_next(bigint, bigint);
+DROP FUNCTION groups.check_seat(groups.groups);
+DROP FUNCTION groups.seats_taken(bigint);
+DROP FUNCTION groups.lock_group(bigint);
+DROP FUNCTION groups.refuse_invitation();
+DROP FUNCTION groups.refuse_teacher(bigint);
+DROP FUNCTION groups.refuse_closed(groups.groups);
+DROP FUNCTION groups.side(bigint, bigint, platform.actor);
+DROP TABLE groups.audit_log;
+DROP TABLE groups.group_progress;
+DROP TABLE groups.group_history;
+DROP TABLE groups.group_members;
+DROP TABLE groups.group_invitations;
+DROP TABLE groups.groups;
+DROP TABLE groups.group_invitations_transitions;
+DROP TABLE groups.group_members_transitions;
+DROP TABLE groups.groups_transitions;
+DROP FUNCTION groups.record_history();
+DROP FUNCTION groups.follow_group();
+DROP FUNCTION groups.seat_came_free();
+DROP FUNCTION groups.guard_group_members_update();
+DROP FUNCTION groups.guard_group_members_insert();
+DROP FUNCTION groups.guard_group_invitations();
+DROP FUNCTION groups.guard_groups();
+DROP TYPE groups.history_subject;
+DROP TYPE groups.party;
+DROP TYPE groups.invitation_status;
+DROP TYPE groups.member_status;
+DROP TYPE groups.group_status;
+DROP SCHEMA groups;
+
+REVOKE EXECUTE ON FUNCTION
+platform.current_actor(name), platform.is_application(name), platform.is_bulk_load(name)
+FROM groups_app;
+REVOKE USAGE ON SCHEMA platform FROM groups_app;

@@ -1,0 +1,1 @@
+GRANT SELECT ON teachers.groups TO teachers_app;
