@@ -21,6 +21,7 @@ REFERENCE_TABLES: Final = (
     "mentoring.settings",
     "mentoring.mentor_mentee_transitions",
     "mentoring.subject_schedule_transitions",
+    "calendar.lesson_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

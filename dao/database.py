@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from .actor import Actor
 from .auth import Auth
+from .calendar import Calendar
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
 from .mentoring import Mentoring
@@ -40,6 +41,7 @@ class Services(Generic[S]):
 
     Attributes:
         auth: people, schema ``auth``.
+        calendar: lessons and when teachers are free, schema ``calendar``.
         mentoring: who mentors whom, schema ``mentoring``.
     """
 
@@ -47,6 +49,7 @@ class Services(Generic[S]):
         self._source = source
         self._ended = False
         self.auth: Auth[S] = Auth(source)
+        self.calendar: Calendar[S] = Calendar(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
 
     def _end(self) -> None:

@@ -178,6 +178,29 @@ class SubjectInactive(Refusal):
     sqlstate = "MB107"
 
 
+class TeacherBusy(Refusal):
+    """The teacher teaches or learns at that time already."""
+
+    sqlstate = "MB250"
+
+
+class StudentsBusy(Refusal):
+    """Some of the students learn or teach at that time already."""
+
+    sqlstate = "MB251"
+
+    @property
+    def telegram_ids(self) -> list[int]:
+        """All who are busy; empty where an exclusion constraint refused, which names nobody."""
+        return [int(one) for one in self.values.get("student_telegram_ids", "").split("|") if one]
+
+
+class TeacherAway(Refusal):
+    """The teacher is away at that time."""
+
+    sqlstate = "MB252"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 
@@ -230,6 +253,8 @@ _VIOLATIONS: Final[dict[str, type[ConstraintViolation]]] = {
     "23P01": Overlap,
 }
 _BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
+    "lesson_participants_student_period_excl": StudentsBusy,
+    "lessons_teacher_period_excl": TeacherBusy,
     "mentor_mentee_live_pair_key": RelationshipExists,
     "mentor_mentee_not_self_check": SelfMentoring,
 }

@@ -24,6 +24,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir mentoring/access.sql
 RESET ROLE;
 
+\ir calendar/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir calendar/tables.sql
+\ir calendar/functions.sql
+\ir calendar/views.sql
+\ir calendar/access.sql
+RESET ROLE;
+
 SET LOCAL ROLE mentorbase_owner;
 \ir links/tables.sql
 RESET ROLE;

@@ -60,7 +60,7 @@ def test_every_exception_of_the_package_is_listed() -> None:
 def test_every_method_is_listed() -> None:
     methods = {
         name
-        for service in (mentorbase.Auth, mentorbase.Mentoring)
+        for service in (mentorbase.Auth, mentorbase.Calendar, mentorbase.Mentoring)
         for name, found in vars(service).items()
         if isinstance(found, Query)
     }

@@ -58,7 +58,10 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB104', 'relationship_exists', 'The pair already has a relationship that is pending, active or paused.'),
 ('MB105', 'blocked', 'One of the two people has blocked the other.'),
 ('MB106', 'too_many_requests', 'The mentee has as many requests open as they may.'),
-('MB107', 'subject_inactive', 'The subject cannot be booked any more.');
+('MB107', 'subject_inactive', 'The subject cannot be booked any more.'),
+('MB250', 'teacher_busy', 'The teacher teaches or learns at that time already.'),
+('MB251', 'students_busy', 'Some of the students learn or teach at that time already.'),
+('MB252', 'teacher_away', 'The teacher is away at that time.');
 
 -- Limits of what all services share, as rows rather than literals.
 CREATE TABLE platform.settings (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from inspect import isclass
@@ -30,6 +30,7 @@ TYPES: dict[Any, set[str]] = {
     Decimal: {"numeric"},
     AwareDatetime: {"timestamp with time zone"},
     date: {"date"},
+    time: {"time without time zone"},
     timedelta: {"interval"},
     UUID: {"uuid"},
 }
