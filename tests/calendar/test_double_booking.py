@@ -245,7 +245,7 @@ def test_ten_thousand_bookings_by_sixteen_clients_leave_nobody_in_two_places(cli
     made: list[tuple[int, int]] = []
     lock = Lock()
 
-    def work(number: int) -> Counter[str]:
+    def work(number: int) -> Counter[object]:
         calendar, rng, outcomes = clients[number], random.Random(number), Counter()
         for _ in range(BOOKINGS // CLIENTS):
             # Teachers and students share ids, so that some are both.
@@ -275,8 +275,8 @@ def test_ten_thousand_bookings_by_sixteen_clients_leave_nobody_in_two_places(cli
                         outcomes["planned"] += 1
                         made.append((lesson.id, teacher))
             except (TeacherBusy, StudentsBusy) as error:
-                assert error.sqlstate.startswith("MB"), "said by a guard, not by the constraint behind it"
-                outcomes[type(error).__name__] += 1
+                # MB: said by a guard. The constraint behind it would say 23P01, and deadlock now and then.
+                outcomes[type(error).__name__, error.sqlstate[:2]] += 1
         return outcomes
 
     results = at_once([lambda number=number: work(number) for number in range(CLIENTS)])
@@ -284,7 +284,9 @@ def test_ten_thousand_bookings_by_sixteen_clients_leave_nobody_in_two_places(cli
     assert [one for one in results if isinstance(one, Exception)] == []
     total = sum(results, Counter())
     assert total.total() == BOOKINGS
-    assert min(total[kind] for kind in ("planned", "moved", "cancelled", "TeacherBusy", "StudentsBusy")) > 50
+    expected = {"planned", "moved", "cancelled", ("TeacherBusy", "MB"), ("StudentsBusy", "MB")}
+    assert total.keys() == expected
+    assert min(total.values()) > 50
     assert double_bookings(admin) == []
     planned = admin.execute("SELECT count(*) FROM calendar.lessons").fetchone()
     assert planned == (total["planned"] + total["moved"],)
