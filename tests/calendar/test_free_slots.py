@@ -146,9 +146,9 @@ def scenes(draw):
     since = midnight + draw(st.integers(-36 * 4, 6 * 4)) * 15 * MINUTE
     until = since + draw(st.integers(1, 48 * 4)) * 15 * MINUTE
     busy: list[tuple[str, Span]] = []
-    cursor = midnight - 26 * HOUR
+    cursor = since - HOUR
     for kind in draw(st.lists(st.sampled_from(["away", "gives", "learns", "cancelled"]), max_size=4)):
-        begin = cursor + draw(st.integers(0, 60)) * 15 * MINUTE
+        begin = cursor + draw(st.integers(0, 20)) * 15 * MINUTE
         cursor = begin + draw(st.sampled_from([15, 20, 60, 150])) * MINUTE
         busy.append((kind, (begin, cursor)))
     return windows, busy, since, until, draw(st.sampled_from([15, 25, 30, 60, 90])) * MINUTE
@@ -236,6 +236,13 @@ def test_a_slot_is_only_as_long_as_asked_and_a_rest_is_left_out(admin, app):
         (utc("2026-06-01 10:20"), utc("2026-06-01 11:00")),
         (utc("2026-06-01 11:00"), utc("2026-06-01 11:40")),
     ]
+
+
+@pytest.mark.parametrize(("kind", "free"), [("away", 0), ("gives", 0), ("learns", 0), ("cancelled", 1)])
+def test_whatever_takes_the_teacher_s_time_takes_the_slot(admin, app, kind, free):
+    window = Window(1, time(9), time(10), "UTC", date(2026, 6, 1), None)
+    enter(admin, [window], [(kind, (utc("2026-06-01 09:30"), utc("2026-06-01 09:40")))])
+    assert len(ask(app, utc("2026-06-01 00:00"), utc("2026-06-02 00:00"), HOUR)) == free
 
 
 def test_who_has_no_schedule_has_no_free_slots(app):
