@@ -27,6 +27,7 @@ REFERENCE_TABLES: Final = (
     "groups.groups_transitions",
     "groups.group_members_transitions",
     "groups.group_invitations_transitions",
+    "calendar.lesson_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from .actor import Actor
 from .auth import Auth
+from .calendar import Calendar
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
 from .groups import Groups
@@ -47,6 +48,7 @@ class Services(Generic[S]):
         teachers: teachers, schema ``teachers``.
         students: students, schema ``students``.
         groups: groups of students, schema ``groups``.
+        calendar: lessons and when teachers are free, schema ``calendar``.
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
     """
@@ -58,6 +60,7 @@ class Services(Generic[S]):
         self.teachers: Teachers[S] = Teachers(source)
         self.students: Students[S] = Students(source)
         self.groups: Groups[S] = Groups(source)
+        self.calendar: Calendar[S] = Calendar(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
 

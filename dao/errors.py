@@ -197,6 +197,29 @@ class InvitationInvalid(Refusal):
     sqlstate = "MB203"
 
 
+class TeacherBusy(Refusal):
+    """The teacher teaches or learns at that time already."""
+
+    sqlstate = "MB250"
+
+
+class StudentsBusy(Refusal):
+    """Some of the students learn or teach at that time already."""
+
+    sqlstate = "MB251"
+
+    @property
+    def telegram_ids(self) -> list[int]:
+        """All who are busy; empty where an exclusion constraint refused, which names nobody."""
+        return [int(one) for one in self.values.get("student_telegram_ids", "").split("|") if one]
+
+
+class TeacherAway(Refusal):
+    """The teacher is away at that time."""
+
+    sqlstate = "MB252"
+
+
 class TemplateMissing(Refusal):
     """There is no template for a notification of this kind on this channel."""
 
@@ -267,6 +290,8 @@ _VIOLATIONS: Final[dict[str, type[ConstraintViolation]]] = {
     "23P01": Overlap,
 }
 _BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
+    "calendar.lesson_participants_student_period_excl": StudentsBusy,
+    "calendar.lessons_teacher_period_excl": TeacherBusy,
     "mentoring.mentor_mentee_live_pair_key": RelationshipExists,
     "mentoring.mentor_mentee_not_self_check": SelfMentoring,
 }

@@ -47,6 +47,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir mentoring/access.sql
 RESET ROLE;
 
+\ir calendar/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir calendar/tables.sql
+\ir calendar/functions.sql
+\ir calendar/views.sql
+\ir calendar/access.sql
+RESET ROLE;
+
 \ir notifications/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir notifications/tables.sql

@@ -66,6 +66,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Teachers,
             mentorbase.Students,
             mentorbase.Groups,
+            mentorbase.Calendar,
             mentorbase.Mentoring,
             mentorbase.Notifications,
         )

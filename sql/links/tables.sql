@@ -141,3 +141,29 @@ CREATE TRIGGER publications_notify_subscribers
 AFTER INSERT ON mentoring.publications
 REFERENCING NEW TABLE AS published
 FOR EACH STATEMENT EXECUTE FUNCTION mentoring.notify_subscribers();
+
+-- Teaching services know people by their Telegram ids. Whoever changes one changes it everywhere.
+ALTER TABLE calendar.lessons
+ADD CONSTRAINT lessons_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE calendar.lesson_participants
+ADD CONSTRAINT lesson_participants_student_telegram_id_fkey FOREIGN KEY (student_telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE calendar.teacher_schedules
+ADD CONSTRAINT teacher_schedules_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+ALTER TABLE calendar.teacher_unavailable
+ADD CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
+REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT lessons_teacher_telegram_id_fkey ON calendar.lessons IS
+'teacher_telegram_id is the Telegram id of a user.';
+COMMENT ON CONSTRAINT lesson_participants_student_telegram_id_fkey ON calendar.lesson_participants IS
+'student_telegram_id is the Telegram id of a user.';
+COMMENT ON CONSTRAINT teacher_schedules_teacher_telegram_id_fkey ON calendar.teacher_schedules IS
+'teacher_telegram_id is the Telegram id of a user.';
+COMMENT ON CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey ON calendar.teacher_unavailable IS
+'teacher_telegram_id is the Telegram id of a user.';

@@ -67,6 +67,9 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB201', 'group_full', 'The group has no free seat.'),
 ('MB202', 'group_closed', 'The group takes no members, or none that come by themselves.'),
 ('MB203', 'invitation_invalid', 'The invitation cannot be used: unknown, used, revoked, expired or meant for somebody else.'),
+('MB250', 'teacher_busy', 'The teacher teaches or learns at that time already.'),
+('MB251', 'students_busy', 'Some of the students learn or teach at that time already.'),
+('MB252', 'teacher_away', 'The teacher is away at that time.'),
 ('MB301', 'template_missing', 'There is no template for a notification of this kind on this channel.'),
 ('MB302', 'placeholder_missing', 'The payload lacks a value that the template asks for.'),
 ('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.');

@@ -92,6 +92,7 @@ def fill(conn: psycopg.Connection) -> None:
             """
         )
         _teach(conn)
+        _plan(conn)
         _notify(conn)
 
 
@@ -121,6 +122,55 @@ def _teach(conn: psycopg.Connection) -> None:
     conn.execute("SELECT id FROM groups.invite(1, sha256('two'), now() + interval '1 day', 1008)")
     conn.execute("SELECT id FROM groups.accept_invitation(sha256('two'), 1008)")
     conn.execute("SELECT groups.snapshot_progress()")
+
+
+def _plan(conn: psycopg.Connection) -> None:
+    # Person i has the Telegram id 1000 + i; there is a lesson in each status, and one that replaces the cancelled one.
+    conn.execute(
+        """
+        INSERT INTO calendar.lessons (teacher_telegram_id, title, starts_at, ends_at, status)
+        SELECT
+            1001, 'Lesson ' || i, now() - make_interval(days => i::integer),
+            now() - make_interval(days => i::integer) + interval '1 hour', s.status
+        FROM unnest(enum_range(NULL::calendar.lesson_status)) WITH ORDINALITY AS s (status, i)
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO calendar.lessons (teacher_telegram_id, title, starts_at, ends_at, rescheduled_from)
+        SELECT 1001, 'Once more', now() + interval '1 day', now() + interval '25 hours', l.id
+        FROM calendar.lessons AS l
+        WHERE l.status = 'cancelled'
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO calendar.lesson_participants (lesson_id, student_telegram_id)
+        SELECT l.id, s.id FROM calendar.lessons AS l, (VALUES (1002), (1003)) AS s (id)
+        """
+    )
+    conn.execute("SET LOCAL mentorbase.actor = '1001'")
+    conn.execute(
+        """
+        INSERT INTO calendar.lesson_attendance (lesson_id, student_telegram_id, status)
+        SELECT 1 + i % 2, 1002 + i / 2, s.status
+        FROM unnest(enum_range(NULL::calendar.attendance_status)) WITH ORDINALITY AS o (status, n)
+        CROSS JOIN LATERAL (SELECT o.status, (o.n - 1)::integer AS i) AS s
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO calendar.teacher_schedules (
+            teacher_telegram_id, weekday, starts_local, ends_local, timezone, valid_from
+        ) VALUES (1001, 1, '09:00', '17:00', 'Europe/Berlin', '2026-01-01')
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO calendar.teacher_unavailable (teacher_telegram_id, starts_at, ends_at)
+        VALUES (1001, now() + interval '7 days', now() + interval '8 days')
+        """
+    )
 
 
 def _notify(conn: psycopg.Connection) -> None:

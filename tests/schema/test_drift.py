@@ -85,7 +85,7 @@ CHANGES = {
     "schema comment": ("different: comment on schema mentoring", "COMMENT ON SCHEMA mentoring IS 'other'"),
     "schema right": ("unexpected: grant schema mentoring to auth_app", "GRANT USAGE ON SCHEMA mentoring TO auth_app"),
     "new schema": ("unexpected: schema other", "CREATE SCHEMA other"),
-    "extension": ("unexpected: extension btree_gist", "CREATE EXTENSION btree_gist"),
+    "extension": ("unexpected: extension pg_trgm", "CREATE EXTENSION pg_trgm"),
     "new table": ("unexpected: table mentoring.more", "CREATE TABLE mentoring.more (id bigint)"),
     "table owner": ("different: table mentoring.settings", "ALTER TABLE mentoring.settings OWNER TO postgres"),
     "table right": (

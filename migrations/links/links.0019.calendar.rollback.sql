@@ -1,0 +1,6 @@
+SET LOCAL ROLE mentorbase_owner;
+
+ALTER TABLE calendar.teacher_unavailable DROP CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey;
+ALTER TABLE calendar.teacher_schedules DROP CONSTRAINT teacher_schedules_teacher_telegram_id_fkey;
+ALTER TABLE calendar.lesson_participants DROP CONSTRAINT lesson_participants_student_telegram_id_fkey;
+ALTER TABLE calendar.lessons DROP CONSTRAINT lessons_teacher_telegram_id_fkey;
