@@ -155,7 +155,11 @@ def _is_here(connection: _Connection) -> bool:
 
 
 def _migrations(target: _Target) -> Iterator[_Line]:
-    found = migrate.status(target.dsn, target.services)
+    try:
+        found = migrate.status(target.dsn, target.services)
+    except SetupError as error:  # a released migration was edited, here or when it was applied
+        yield Level.DIFFERENT, error.message, error.hint
+        return
     problems = [
         *((f"{m.id} is pending", "mentorbase migrate applies it") for m in found if m.applied_at is None),
         *_unknown_migrations(target),

@@ -29,7 +29,7 @@ from mentorbase import (
 )
 from mentorbase.errors import REFUSALS, translated
 
-OURS = "n.nspname IN ('platform', 'auth', 'mentoring')"
+OURS = "n.nspname NOT IN ('public', 'information_schema') AND n.nspname !~ '^pg_'"
 
 
 def whole(error: BaseException) -> str:
