@@ -29,7 +29,7 @@ from mentorbase import (
 )
 from mentorbase.errors import REFUSALS, translated
 
-OURS = "n.nspname IN ('platform', 'auth', 'mentoring')"
+OURS = "n.nspname IN ('platform', 'auth', 'calendar', 'mentoring')"
 
 
 def whole(error: BaseException) -> str:
