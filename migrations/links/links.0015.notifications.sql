@@ -1,5 +1,5 @@
 -- Settings belong to users, and publications are told to subscribers; the next migration checks the rows that are there.
--- depends: links.0008.validate_publications notifications.0001.init
+-- depends: links.0010.validate_teaching notifications.0001.init
 
 SET LOCAL ROLE mentorbase_owner;
 SET LOCAL lock_timeout = '5s';
@@ -12,7 +12,7 @@ REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE CASCADE NOT VALI
 COMMENT ON CONSTRAINT user_notification_settings_telegram_id_fkey ON notifications.user_notification_settings IS
 'telegram_id is the Telegram account of a user.';
 
-CREATE FUNCTION mentoring.notify_subscribers()
+CREATE FUNCTION links.notify_subscribers()
 RETURNS trigger
 LANGUAGE plpgsql
 VOLATILE
@@ -53,10 +53,10 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION mentoring.notify_subscribers() IS
+COMMENT ON FUNCTION links.notify_subscribers() IS
 'Statement trigger of publications, where services share a database: queues a notification for each active subscriber of the mentor and kind who has a Telegram account, in their language and by their settings, once a publication. Without a template for publication nothing is published (MB301).';
 
 CREATE TRIGGER publications_notify_subscribers
 AFTER INSERT ON mentoring.publications
 REFERENCING NEW TABLE AS published
-FOR EACH STATEMENT EXECUTE FUNCTION mentoring.notify_subscribers();
+FOR EACH STATEMENT EXECUTE FUNCTION links.notify_subscribers();

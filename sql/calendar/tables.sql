@@ -797,8 +797,11 @@ CREATE TRIGGER lessons_audit_update
 AFTER UPDATE ON calendar.lessons
 FOR EACH ROW WHEN (
     old.status = new.status
-    OR (old.teacher_telegram_id, old.group_id, old.title, old.starts_at, old.ends_at)
-    IS DISTINCT FROM (new.teacher_telegram_id, new.group_id, new.title, new.starts_at, new.ends_at)
+    OR old.teacher_telegram_id IS DISTINCT FROM new.teacher_telegram_id
+    OR old.group_id IS DISTINCT FROM new.group_id
+    OR old.title IS DISTINCT FROM new.title
+    OR old.starts_at IS DISTINCT FROM new.starts_at
+    OR old.ends_at IS DISTINCT FROM new.ends_at
 )
 EXECUTE FUNCTION platform.audit('id');
 

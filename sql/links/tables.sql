@@ -93,7 +93,7 @@ REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE CASCADE;
 COMMENT ON CONSTRAINT user_notification_settings_telegram_id_fkey ON notifications.user_notification_settings IS
 'telegram_id is the Telegram account of a user.';
 
-CREATE FUNCTION mentoring.notify_subscribers()
+CREATE FUNCTION links.notify_subscribers()
 RETURNS trigger
 LANGUAGE plpgsql
 VOLATILE
@@ -134,13 +134,13 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION mentoring.notify_subscribers() IS
+COMMENT ON FUNCTION links.notify_subscribers() IS
 'Statement trigger of publications, where services share a database: queues a notification for each active subscriber of the mentor and kind who has a Telegram account, in their language and by their settings, once a publication. Without a template for publication nothing is published (MB301).';
 
 CREATE TRIGGER publications_notify_subscribers
 AFTER INSERT ON mentoring.publications
 REFERENCING NEW TABLE AS published
-FOR EACH STATEMENT EXECUTE FUNCTION mentoring.notify_subscribers();
+FOR EACH STATEMENT EXECUTE FUNCTION links.notify_subscribers();
 
 -- Teaching services know people by their Telegram ids. Whoever changes one changes it everywhere.
 ALTER TABLE calendar.lessons

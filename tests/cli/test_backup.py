@@ -143,20 +143,20 @@ def test_partitions_count_with_their_table(
 ) -> None:
     with psycopg.connect(deployer, autocommit=True) as conn:
         conn.execute("SET ROLE mentorbase_owner")
-        conn.execute("CREATE TABLE auth.audit_log (at date, what text) PARTITION BY RANGE (at)")
-        conn.execute("CREATE TABLE auth.audit_log_rest PARTITION OF auth.audit_log DEFAULT")
+        conn.execute("CREATE TABLE auth.visits (at date, what text) PARTITION BY RANGE (at)")
+        conn.execute("CREATE TABLE auth.visits_rest PARTITION OF auth.visits DEFAULT")
         for month in (1, 2):
             conn.execute(
-                f"CREATE TABLE auth.audit_log_{month} PARTITION OF auth.audit_log "
+                f"CREATE TABLE auth.visits_{month} PARTITION OF auth.visits "
                 f"FOR VALUES FROM ('2026-0{month}-01') TO ('2026-0{month + 1}-01')"
             )
-        conn.execute("INSERT INTO auth.audit_log SELECT '2026-01-15'::date + n, 'x' FROM generate_series(1, 90) AS n")
+        conn.execute("INSERT INTO auth.visits SELECT '2026-01-15'::date + n, 'x' FROM generate_series(1, 90) AS n")
     note = backup(deployer, tmp_path / "dump")
     assert note.rows is not None
-    assert {name: rows for name, rows in note.rows.items() if "audit" in name} == {"auth.audit_log": 90}
+    assert {name: rows for name, rows in note.rows.items() if "visits" in name} == {"auth.visits": 90}
     restore(other_server, tmp_path / "dump")
     with psycopg.connect(other_server) as conn:
-        assert conn.execute("SELECT count(DISTINCT tableoid), count(*) FROM auth.audit_log").fetchone() == (3, 90)
+        assert conn.execute("SELECT count(DISTINCT tableoid), count(*) FROM auth.visits").fetchone() == (3, 90)
 
 
 def test_row_level_security_hides_nothing_from_a_backup(tmp_path: Path, deployer: str, other_server: str) -> None:

@@ -163,7 +163,7 @@ BUDGETS: dict[str, list[Budget]] = {
     "write_note": [Budget({"relationship_id": "@active", "note": "x", "actor_id": "@writer"}, 45)],
     "remove": [Budget({"relationship_id": "@active", "actor_id": "@learner"}, 90)],
     "publish": [
-        Budget({"mentor_id": "@writer", "kind": QUIZ, "reference": "q", "title": "x", "actor_id": "@writer"}, 60)
+        Budget({"mentor_id": "@writer", "kind": QUIZ, "reference": "q", "title": "x", "actor_id": "@writer"}, 250)
     ],
     "backfill_relationships": [Budget({"at_most": 1}, 150, login=DEPLOY)],
 }
