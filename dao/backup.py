@@ -434,6 +434,9 @@ def _forget_other_services(connection: _Connection, note: Note) -> None:
     if note.service is None:
         return
     gone = [name for name in migrate.services() if name not in (_PLATFORM, note.service)]
+    # Extensions come with every dump; those that this service does not use go.
+    with suppress(psycopg.errors.DependentObjectsStillExist), connection.transaction():
+        connection.execute("DROP EXTENSION IF EXISTS btree_gist")
     with connection.transaction():
         connection.execute(
             "DELETE FROM public._yoyo_migration WHERE split_part(migration_id, '.', 1) = ANY(%s)", [gone]

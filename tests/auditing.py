@@ -157,6 +157,9 @@ UNAUDITED = {
 LOGS = ("auth", "calendar", "groups", "mentoring", "notifications", "students", "teachers")
 """The schemas that have an audit log."""
 
+SAMPLED = ("auth", "mentoring")
+"""Those whose tables have sample rows above."""
+
 
 def steps(names: str = " ".join(OPERATIONS)) -> list[tuple[str, str]]:
     """Each audited table with each operation that its log tells of, of these."""

@@ -11,6 +11,7 @@ from auditing import (
     AUDITED,
     LOGS,
     OPERATIONS,
+    SAMPLED,
     UNAUDITED,
     audit_log,
     leaves,
@@ -393,7 +394,7 @@ class TestNobodyRewritesIt:
     CHANGES = ("UPDATE {} SET actor_id = 1", "UPDATE {} SET actor_id = 1 WHERE false", "DELETE FROM {}", "TRUNCATE {}")
 
     @pytest.mark.parametrize("role", ["postgres", "mentorbase_owner"])
-    @pytest.mark.parametrize("schema", LOGS)
+    @pytest.mark.parametrize("schema", SAMPLED)
     def test_neither_the_owner_nor_a_superuser(
         self, subtests: pytest.Subtests, admin: psycopg.Connection, schema: str, role: str
     ) -> None:
@@ -407,7 +408,7 @@ class TestNobodyRewritesIt:
                     admin.execute(sql.SQL(change).format(sql.Identifier(*relation.split("."))))  # type: ignore[arg-type]
         assert audit_log(admin, schema) == before
 
-    @pytest.mark.parametrize("schema", LOGS)
+    @pytest.mark.parametrize("schema", SAMPLED)
     def test_an_application_and_an_analyst_have_no_privilege_whatever_they_set(
         self,
         subtests: pytest.Subtests,
@@ -455,7 +456,7 @@ class TestNobodyRewritesIt:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(f"SELECT {call.format()}")  # type: ignore[arg-type]
 
-    @pytest.mark.parametrize("schema", LOGS)
+    @pytest.mark.parametrize("schema", SAMPLED)
     def test_not_even_maintenance_empties_it_or_reaches_another_schema(
         self, owner: psycopg.Connection, schema: str
     ) -> None:
@@ -510,7 +511,7 @@ class TestWhatAnalystsSee:
             },
         }
 
-    @pytest.mark.parametrize("schema", LOGS)
+    @pytest.mark.parametrize("schema", SAMPLED)
     def test_no_value_ever(self, owner: psycopg.Connection, reader: psycopg.Connection, schema: str) -> None:
         for table, audited in AUDITED.items():
             with owner.transaction():
