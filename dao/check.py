@@ -158,6 +158,8 @@ def _migrations(target: _Target) -> Iterator[_Line]:
     try:
         found = migrate.status(target.dsn, target.services)
     except SetupError as error:  # a released migration was edited, here or when it was applied
+        if isinstance(error.__cause__, psycopg.Error):
+            raise
         yield Level.DIFFERENT, error.message, error.hint
         return
     problems = [
