@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -269,7 +270,7 @@ class TestWhatAChangeLeaves:
         owner.execute("RESET datestyle")
         inserted, deleted = told(owner, "mentoring.subjects")
         assert inserted["new_values"]["created_at"].endswith("+00:00")
-        assert inserted["new_values"]["created_at"] == inserted["occurred_at"].isoformat()
+        assert datetime.fromisoformat(inserted["new_values"]["created_at"]) == inserted["occurred_at"]
         assert deleted["old_values"] == inserted["new_values"]
 
 
