@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import glob
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from yoyo import ancestors, exceptions, read_migrations  # type: ignore[import-untyped]
-from yoyo.migrations import topological_sort  # type: ignore[import-untyped]
+from yoyo.migrations import (  # type: ignore[import-untyped]
+    MigrationStep,
+    TransactionWrapper,
+    parse_metadata_from_sql_comments,
+    topological_sort,
+)
 from yoyo.topologicalsort import CycleError  # type: ignore[import-untyped]
 
 from . import checksums, resources
@@ -39,11 +43,6 @@ def checked(services: Sequence[str], source: Path | None) -> set[str]:
     return set(services)
 
 
-# yoyo resolves dependencies through one registry of the process that keeps every migration ever read, by id.
-# Loading right after reading, one thread at a time, makes them resolve to what was just read.
-_registry = threading.Lock()
-
-
 def read(source: Path | None) -> list[Any]:
     """Return every migration, in an order in which each comes after those it depends on.
 
@@ -53,12 +52,10 @@ def read(source: Path | None) -> list[Any]:
     _verify(source)
     sources = [glob.escape(str(folder)) for folder in folders(source)]
     try:
-        with _registry:
-            found = list(read_migrations(*sources))
-            for migration in found:
-                migration.load()
-        _refuse_strangers(found)
-        return list(topological_sort(found))
+        found = {migration.id: migration for migration in read_migrations(*sources)}
+        for migration in found.values():
+            _load(migration, found)
+        return list(topological_sort(found.values()))
     except (exceptions.BadMigration, exceptions.MigrationConflict, CycleError) as error:
         what = f"the migrations cannot be read: {error}"
         raise SetupError(what, "Check their names and depends lines") from error
@@ -103,8 +100,21 @@ def _verify(source: Path | None) -> None:
     checksums.verify(root)
 
 
-def _refuse_strangers(found: list[Any]) -> None:
-    known = set(found)
-    for migration in found:
-        for needed in migration.depends - known:
-            raise exceptions.BadMigration(f"{migration.id} depends on {needed.id}, which does not exist")
+def _load(migration: Any, known: Mapping[str, Any]) -> None:
+    """Read *migration*'s file as yoyo would, but leave it to the server to tell its statements apart.
+
+    That takes a tenth of the time of yoyo's parser. One that runs without a transaction has to be cut into statements
+    by somebody else than the server, which would run several of them as one transaction: by yoyo.
+    """
+    up = path(migration).read_text("utf-8")
+    directives, _, _ = parse_metadata_from_sql_comments(up)
+    needed = directives.get("depends", "").split()
+    if missing := sorted(set(needed) - set(known)):
+        raise exceptions.BadMigration(f"{migration.id} depends on {', '.join(missing)}, which does not exist")
+    if directives.get("transactional", "true").lower() != "true":
+        migration.load()
+    else:
+        down = rollback_path(migration)
+        step = MigrationStep(0, up, down.read_text("utf-8") if down.exists() else None)
+        migration.steps = [TransactionWrapper(step)]
+    migration._depends = {known[name] for name in needed}  # as its own load() would
