@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from .connection import explain_connection, parse_dsn, primary_message
+from .connection import explain_connection, parse_dsn, primary_message, refuse_pooler
 from .errors import Refusal, SetupError, translate
 from .mentoring import Mentoring
 
@@ -448,6 +448,7 @@ def _connect(dsn: str) -> _Connection:
         conn = psycopg.connect(make_conninfo(**params), autocommit=True)
     except psycopg.OperationalError as error:
         raise explain_connection(error) from error
+    refuse_pooler(conn)
     for setting in (
         "search_path = pg_catalog",
         "row_security = off",  # rather fail than not see a row

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-from .connection import explain_connection, parse_dsn
+from .connection import explain_connection, parse_dsn, refuse_pooler
 from .embedded import likely_folders, version_of
 from .errors import SetupError
 
@@ -40,11 +40,16 @@ class Address:
 
 
 @contextmanager
-def connected(dsn: str, command: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def connected(dsn: str, command: str, *, pooled: bool = False) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """Connect for one of our commands, autocommit.
 
+    Args:
+        dsn: libpq connection string or URI.
+        command: its name, for the server's list of sessions.
+        pooled: whether a pooler may be in between.
+
     Raises:
-        SetupError: there is no connection, or the server is too old.
+        SetupError: there is no connection, the server is too old, or there is a pooler.
     """
     parts = parse_dsn(dsn) | {"application_name": f"mentorbase {command}"}
     if "PGCONNECT_TIMEOUT" not in os.environ:
@@ -59,6 +64,8 @@ def connected(dsn: str, command: str) -> Iterator[psycopg.Connection[tuple[Any, 
             raise SetupError(
                 f"the server is PostgreSQL {found}, too old", f"mentorbase needs PostgreSQL {OLDEST_SERVER} or newer"
             )
+        if not pooled:
+            refuse_pooler(connection)
         yield connection
 
 

@@ -30,6 +30,20 @@ def primary_message(error: psycopg.Error) -> str:
     return text.strip().partition("\n")[0].rstrip(".")
 
 
+def refuse_pooler(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a connection through a pooler, for work that needs a session of its own: locks, snapshots, settings.
+
+    Raises:
+        SetupError: the client and the server know the session by different numbers.
+    """
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
+    if row is not None and row[0] != connection.info.backend_pid:
+        raise SetupError(
+            "a pooler such as pgbouncer is between here and the server",
+            "Connect to the server itself: this needs a session of its own",
+        )
+
+
 class _Refusal(NamedTuple):
     state: str
     text: str
@@ -47,9 +61,15 @@ _REFUSALS = (
     ),
     _Refusal(
         "3D000",
-        'database ".*" does not exist',
+        'database ".*" does not exist|no such database',
         'database "{database}" does not exist',
         "Create it (CREATE DATABASE), or correct the name",
+    ),
+    _Refusal(
+        "",
+        "unsupported startup parameter",
+        "a pooler in between refuses settings of the session",
+        "Of pgbouncer in transaction mode: set DB_PGBOUNCER=true. To migrate, connect to the server itself",
     ),
     _Refusal(
         "",
@@ -59,7 +79,7 @@ _REFUSALS = (
     ),
     _Refusal(
         "28000",
-        'role ".*" does not exist|is not permitted to log in',
+        'role ".*" does not exist|is not permitted to log in|"trust" authentication failed',
         'role "{user}" does not exist or may not log in',
         "Create it (CREATE ROLE ... LOGIN), or correct the name",
     ),

@@ -109,7 +109,15 @@ class AsyncTransaction(Services[AsyncConnection[Any]]):
 
 
 class Database(Services[ConnectionPool[Connection[Any]]]):
-    """A pool of connections and the services on it. Close it, or use it as a context manager."""
+    """A pool of connections and the services on it. Close it, or use it as a context manager.
+
+    Attributes:
+        pgbouncer: whether pgbouncer in transaction mode is in between, where LISTEN does not work.
+    """
+
+    def __init__(self, pool: ConnectionPool[Connection[Any]], *, pgbouncer: bool = False) -> None:
+        super().__init__(pool)
+        self.pgbouncer = pgbouncer
 
     @classmethod
     def connect(cls, dsn: str | None = None, *, settings: Settings | None = None) -> Self:
@@ -131,11 +139,10 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         pool = ConnectionPool(
             conninfo,
             connection_class=Connection[Any],
-            kwargs={"autocommit": True},
             open=True,
             **_pool_options(settings),
         )
-        return cls(pool)
+        return cls(pool, pgbouncer=settings.db_pgbouncer)
 
     @property
     def pool(self) -> ConnectionPool[Connection[Any]]:
@@ -218,7 +225,11 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
 
 
 class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
-    """`Database` for asyncio: use it as an asynchronous context manager, or `open` and `close` it."""
+    """`Database` for asyncio: use it as an asynchronous context manager, or `open` and `close` it.
+
+    Attributes:
+        pgbouncer: as of `Database`.
+    """
 
     @classmethod
     def connect(cls, dsn: str | None = None, *, settings: Settings | None = None) -> Self:
@@ -236,15 +247,17 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
         pool = AsyncConnectionPool(
             conninfo,
             connection_class=AsyncConnection[Any],
-            kwargs={"autocommit": True},
             open=False,
             **_pool_options(settings),
         )
-        return cls(pool, conninfo)
+        return cls(pool, conninfo, pgbouncer=settings.db_pgbouncer)
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], conninfo: str) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[Any]], conninfo: str, *, pgbouncer: bool = False
+    ) -> None:
         super().__init__(pool)
         self._conninfo = conninfo
+        self.pgbouncer = pgbouncer
 
     @property
     def pool(self) -> AsyncConnectionPool[AsyncConnection[Any]]:
@@ -347,23 +360,24 @@ def _conninfo(settings: Settings, dsn: str | None) -> str:
     if settings.db_echo:
         echo()
     given = parse_dsn(settings.require_dsn(dsn))
+    usual: dict[str, Any] = {"application_name": "mentorbase", "connect_timeout": settings.db_connect_timeout}
+    if settings.db_pgbouncer:  # it shares the server's sessions, and refuses to set them up for one client
+        return make_conninfo("", **usual | given)
     options = (
         f"-c timezone=UTC -c statement_timeout={settings.db_statement_timeout}s"
         f" -c lock_timeout={settings.db_lock_timeout}s"
         f" -c idle_in_transaction_session_timeout={settings.db_idle_in_transaction_timeout}s"
         f" {given.pop('options', None) or ''}"
     ).strip()
-    needed: dict[str, Any] = {
-        "application_name": "mentorbase",
-        "connect_timeout": settings.db_connect_timeout,
-        **given,
-        "options": options,
-    }
-    return make_conninfo("", **needed)
+    return make_conninfo("", **usual | given | {"options": options})
 
 
 def _pool_options(settings: Settings) -> dict[str, Any]:
+    connection: dict[str, Any] = {"autocommit": True}
+    if settings.db_pgbouncer:
+        connection["prepare_threshold"] = None  # a prepared statement stays in a session that is another's next time
     return {
+        "kwargs": connection,
         "min_size": settings.db_pool_min_size,
         "max_size": settings.db_pool_max_size,
         "timeout": settings.db_pool_timeout,

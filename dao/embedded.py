@@ -288,6 +288,7 @@ def _missing_tools(folder: Path) -> list[str]:
 
 def _reachable(binaries: Path, keeper: _Keeper) -> Path:
     """Return *binaries*, or a copy: a virtual environment below /root is closed to the account."""
+    binaries = binaries.resolve()  # the folder of a link may be closed, where what it leads to is open
     if keeper.account is None or _everyone_may_enter(binaries):
         return binaries
     wheel = binaries.parent.parent

@@ -27,7 +27,7 @@ from yoyo.backends import PostgresqlPsycopgBackend  # type: ignore[import-untype
 from yoyo.connections import parse_uri  # type: ignore[import-untyped]
 from yoyo.migrations import default_migration_table  # type: ignore[import-untyped]
 
-from .connection import explain_connection, parse_dsn, primary_message
+from .connection import explain_connection, parse_dsn, primary_message, refuse_pooler
 from .errors import SetupError
 
 APPLICATION_NAME: Final = "mentorbase migrate"
@@ -77,6 +77,7 @@ def _connect(params: _Params) -> psycopg.Connection[tuple[Any, ...]]:
     connection = psycopg.connect(make_conninfo(**params), autocommit=True)
     try:
         _check_version(connection)
+        refuse_pooler(connection)
         connection.execute("SET search_path TO public")
         _limit_waits(connection)
     except BaseException:

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     postgres_sslkey: str | None = None
 
     db_echo: bool = False
+    db_pgbouncer: bool = False
     db_pool_min_size: Annotated[int, Field(ge=0)] = 5
     db_pool_max_size: Annotated[int, Field(ge=1)] = 15
     db_pool_timeout: Annotated[float, Field(gt=0)] = 30

@@ -275,7 +275,7 @@ class Worker(_Base[I]):
     """Works off one queue in one thread; run as many workers, in as many processes, as the channel takes.
 
     Args:
-        db: of a role that may work the queue. One connection is kept for LISTEN.
+        db: of a role that may work the queue. One connection is kept for LISTEN, unless pgbouncer is in between.
         queue: which one.
         send: acts on an item. Returns what the channel calls the message (or None): done. Raises `Failed`, `Rejected`,
             `RetryAfter` or `Unreachable` if nothing was sent; any other exception leaves that open (uncertain). Must
@@ -285,11 +285,11 @@ class Worker(_Base[I]):
         poll: seconds between looks at an empty queue; a wake-up comes before.
         recover: seconds between looks for leases of workers that died.
         sweep: seconds between looks from the queue's beginning; see `Place`.
-        listen: False where LISTEN does not work (pgbouncer in transaction mode): polling alone finds everything.
+        listen: False where LISTEN does not work; with DB_PGBOUNCER it is anyway. Polling alone finds everything.
     """
 
     def __init__(self, db: Database, queue: Queue[I], send: Callable[[I], Any], **options: Any) -> None:
-        super().__init__(queue, **options)
+        super().__init__(queue, **{"listen": not db.pgbouncer} | options)
         self._db = db
         self._send = send
         self._stopping = Event()
@@ -380,7 +380,7 @@ class AsyncWorker(_Base[I]):
     """`Worker` for asyncio: ``send`` is a coroutine function; cancel the task of `run` to end it at once."""
 
     def __init__(self, db: AsyncDatabase, queue: Queue[I], send: Callable[[I], Awaitable[Any]], **options: Any) -> None:
-        super().__init__(queue, **options)
+        super().__init__(queue, **{"listen": not db.pgbouncer} | options)
         self._db = db
         self._send = send
         self._stopping = asyncio.Event()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import pgbouncer
 import psycopg
 import pytest
 from mentorbase.database import Database
@@ -15,6 +17,20 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
 DEPLOY, APP, READER = "test_deploy", "test_app", "test_reader"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pgbouncer", action="store_true", help="let the DAO reach the server through pgbouncer")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--pgbouncer"):
+        os.environ["DB_PGBOUNCER"] = "true"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.config.getoption("--pgbouncer") and item.get_closest_marker("direct"):
+        pytest.skip("about what pgbouncer takes away")
 
 
 @dataclass(frozen=True)
@@ -87,9 +103,30 @@ def admin(postgresql: psycopg.Connection) -> psycopg.Connection:
 
 
 @pytest.fixture
-def dsn(admin: psycopg.Connection) -> str:
+def direct_dsn(admin: psycopg.Connection) -> str:
     """The test's own database, as an application's login: a member of mentorbase_app and nothing else."""
     return make_conninfo(admin.info.dsn, user=APP)
+
+
+@pytest.fixture(scope="session")
+def bouncer(pg_server: TestServer) -> Iterator[Path]:
+    """The folder of the socket of a pgbouncer in transaction mode."""
+    with pgbouncer.pgbouncer(pg_server.host, pg_server.port, [APP, DEPLOY]) as folder:
+        yield folder
+
+
+@pytest.fixture
+def bounced_dsn(direct_dsn: str, bouncer: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same through pgbouncer, for a DAO that was told so."""
+    monkeypatch.setenv("DB_PGBOUNCER", "true")
+    return make_conninfo(direct_dsn, host=str(bouncer), port=pgbouncer.PORT)
+
+
+@pytest.fixture
+def dsn(request: pytest.FixtureRequest) -> str:
+    """What applications connect to: the server, or with --pgbouncer what stands in front of it."""
+    found: str = request.getfixturevalue("bounced_dsn" if request.config.getoption("--pgbouncer") else "direct_dsn")
+    return found
 
 
 @pytest.fixture
@@ -100,9 +137,9 @@ def reader(admin: psycopg.Connection) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def app(dsn: str) -> Iterator[psycopg.Connection]:
+def app(direct_dsn: str) -> Iterator[psycopg.Connection]:
     """A bare psycopg connection of the application, autocommit."""
-    with psycopg.connect(dsn, autocommit=True) as conn:
+    with psycopg.connect(direct_dsn, autocommit=True) as conn:
         yield conn
 
 

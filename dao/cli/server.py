@@ -103,7 +103,7 @@ def psql(
     """
     del json  # for what goes wrong, which the console prints
     given = Settings.load().require_dsn(dsn)
-    with clients.connected(given, "psql") as connection:
+    with clients.connected(given, "psql", pooled=True) as connection:
         address = clients.address(given, connection)
         found = shutil.which("psql")
         program = Path(found) if found else clients.find_for(connection, "psql")

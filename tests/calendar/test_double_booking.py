@@ -205,8 +205,8 @@ def test_a_bulk_load_takes_no_lock_a_person_and_is_held_by_the_constraints(admin
 
 
 @pytest.fixture
-def clients(dsn) -> Iterator[list[Calendar]]:
-    connections = [psycopg.connect(dsn, autocommit=True) for _ in range(CLIENTS)]
+def clients(direct_dsn) -> Iterator[list[Calendar]]:
+    connections = [psycopg.connect(direct_dsn, autocommit=True) for _ in range(CLIENTS)]
     yield [Calendar(connection) for connection in connections]
     for connection in connections:
         connection.close()

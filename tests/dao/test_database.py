@@ -129,6 +129,7 @@ class TestConnecting:
         with Database.connect() as db:
             assert db.mentoring.mentees(1) == []
 
+    @pytest.mark.direct
     def test_closing_the_database_closes_its_connections(self, dsn: str, admin: psycopg.Connection) -> None:
         name = f"test_{secrets.token_hex(4)}"
         with Database.connect(make_conninfo(dsn, application_name=name)) as db:
@@ -151,6 +152,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.direct
 class TestSession:
     """What every session of the pool is set to."""
 
@@ -358,6 +360,7 @@ class TestPool:
                     db.mentoring.request(1, 2)
             assert db.mentoring.mentees(1) == []
 
+    @pytest.mark.direct
     def test_a_connection_that_the_server_cut_is_replaced(self, dsn: str, admin: psycopg.Connection) -> None:
         with Database.connect(dsn, settings=SMALL) as db:
             with db.transaction() as tx:

@@ -289,10 +289,10 @@ def test_sixteen_clients_book_for_one_pair_while_its_relation_is_made(
 
 
 @pytest.fixture
-def clients(dsn: str) -> Iterator[list[Mentoring[Any]]]:
+def clients(direct_dsn: str) -> Iterator[list[Mentoring[Any]]]:
     """Sixteen connections of the application."""
     with ExitStack() as stack:
-        yield [Mentoring(stack.enter_context(psycopg.connect(dsn, autocommit=True))) for _ in range(16)]
+        yield [Mentoring(stack.enter_context(psycopg.connect(direct_dsn, autocommit=True))) for _ in range(16)]
 
 
 def book_often(mentoring: Mentoring[Any], subject: int, mentee: int) -> None:

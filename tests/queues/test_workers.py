@@ -60,6 +60,7 @@ def test_eight_workers_send_each_item_once_and_the_counts_add_up(queue, db, admi
     assert found == {"sent": 388, "dead": 8, "uncertain": 4}
 
 
+@pytest.mark.direct
 def test_a_worker_is_woken_by_a_commit_however_long_it_would_poll(queue, db):
     done = []
     worker = Worker(db, queue.queue, lambda item: done.append(item.id), poll=60)
@@ -75,6 +76,7 @@ def test_a_worker_is_woken_by_a_commit_however_long_it_would_poll(queue, db):
     assert not thread.is_alive()
 
 
+@pytest.mark.direct
 def test_what_was_queued_first_and_committed_last_is_found_behind_the_place(queue, db, admin):
     done = []
     worker = Worker(db, queue.queue, lambda item: done.append(item.id), poll=0.1)
