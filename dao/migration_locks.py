@@ -36,6 +36,15 @@ LOCK_TIMEOUT: Final = "5s"
 OLDEST_SERVER: Final = 15
 RIGHTS: Final = "Connect as the owner of the database or as a superuser"
 
+# A login that is a member of an application's role must say who acts, also where a migration writes reference rows.
+_NAME_THE_SYSTEM: Final = """
+SELECT set_config('mentorbase.actor', 'system', false)
+WHERE coalesce(current_setting('mentorbase.actor', true), '') = '' AND EXISTS (
+    SELECT FROM pg_catalog.pg_roles
+    WHERE rolname LIKE '%\\_app' AND pg_has_role(oid, 'USAGE')
+) AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user)
+"""
+
 _GUARD, _WORK = 1, 2  # the second key
 _POLL_SECONDS = 0.1
 
@@ -156,6 +165,7 @@ def _settle(connection: psycopg.Connection[Any]) -> None:
     connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", [GUARD_LOCK, _WORK])
     # The server then notices within a second that its migrator was killed, even in the middle of a statement.
     connection.execute("SET client_connection_check_interval = '1s'")
+    connection.execute(_NAME_THE_SYSTEM)
 
 
 # -- Locks

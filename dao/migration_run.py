@@ -24,6 +24,8 @@ _EXISTS: Final = (
     psycopg.errors.DuplicateFunction,
     psycopg.errors.DuplicateObject,
 )
+# Of an extension, up to PostgreSQL 17 and since.
+_NOT_INSTALLED: Final = (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported)
 
 
 class Progress(Protocol):
@@ -145,6 +147,9 @@ def _explain(migration: Any, direction: Direction, error: psycopg.Error) -> Setu
         return SetupError(f"{what} waited too long for a lock", f"{kept}. {way_out}")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return SetupError(f"{what} failed: {primary_message(error)}", f"{kept}. {RIGHTS}")
+    if isinstance(error, _NOT_INSTALLED) and "extension" in primary_message(error):
+        way_out = "Install PostgreSQL's contrib modules on the server (such as postgresql-contrib), then try again"
+        return SetupError(f"{what} failed: {primary_message(error)}", f"{kept}. {way_out}")
     if isinstance(error, _EXISTS):
         way_out = "If the database has all of it but not the mark, mentorbase migrate --stamp marks it"
         return SetupError(f"{what} failed: {primary_message(error)}", f"{kept}. {way_out}")

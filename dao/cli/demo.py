@@ -23,6 +23,7 @@ from . import school
 from .console import Dsn, Json, migration_bar, out, print_json, progress
 
 _DATABASE, _DEPLOYER, _APPLICATION = "mentorbase", "demo_deployer", "demo_application"
+_KEEP = "[bold]mentorbase up[/] starts one that stays, data included, and says the same of it."
 _COLOURS = {
     RelationshipStatus.PENDING: "yellow",
     RelationshipStatus.ACTIVE: "green",
@@ -174,12 +175,15 @@ def _show_way_in(target: _Target, *, waits: bool) -> None:
         text = (
             "The private server ends here and leaves nothing behind.\n"
             "[bold]mentorbase demo --wait[/] keeps it until you press Enter, and says what to enter in DBeaver."
+            f"\n{_KEEP}"
         )
     else:
         entries = _way_in(target)
         dsn = make_conninfo("", **{key: value for key, value in entries.items() if key != "password"})
         text = "\n".join(f"{key:<9} [bold]{value}[/]" for key, value in entries.items())
         text += f"\n\nDSN       {dsn}\nBegin with the views mentoring.v_*; every table and column has a comment."
+        if target.private:
+            text += f"\n\nIt ends with Enter. {_KEEP}"
     out.print()
     out.print(Panel(text, title="Look around yourself", title_align="left", expand=False))
 

@@ -61,7 +61,9 @@ def test_demo_shows_the_life_cycle_the_board_and_the_refusals(tmp_path: Path) ->
         assert word in done.stdout
     for refusal in ("NotPermitted", "CapacityReached", "TransitionRefused", "CoolingDown"):
         assert refusal in done.stdout
-    assert "mentorbase demo --wait" in done.stdout
+    ending = " ".join(done.stdout.partition("Look around yourself")[2].replace("│", "").split())
+    assert "mentorbase demo --wait keeps it until you press Enter" in ending
+    assert "mentorbase up starts one that stays, data included" in ending
     assert "Applying migrations" in done.stderr
     assert "Filling the school" in done.stderr
 

@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 
 SECRET = "sEcReT-7"
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
-BAR = re.compile(r" \d+/\d+ \d:\d\d:\d\d$|^$")
+BAR = re.compile(r" \d+/\d+ +\d:\d\d:\d\d$|^$")
 COMMANDS = {
     "migrate": ["migrate"],
     "rollback": ["rollback"],
@@ -196,6 +196,21 @@ def test_restoring_into_somebody_elses_database_is_told(
     error, hint = failure("restore", "dump", cwd=folder, MENTORBASE_DSN=make_conninfo(empty_dsn, user=APP))
     assert error.startswith("not enough rights: ")
     assert hint == "Connect as the owner of the database with CREATEROLE, or as a superuser"
+
+
+@pytest.mark.skipif(embedded.find_binaries().parent.name != "pginstall", reason="needs programs that can be copied")
+def test_an_extension_that_the_server_lacks_is_told(folder: Path) -> None:
+    wheel = embedded.find_binaries().resolve().parent.parent
+    lacking = shutil.ignore_patterns("btree_gist*", "include", "doc")
+    for part in (wheel / "pginstall", wheel.with_name(f"{wheel.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(wheel.parent), symlinks=True, ignore=lacking)
+    home, programs = str(folder / "home"), str(folder / wheel.name / "pginstall" / "bin")
+    assert failure("up", "--home", home, cwd=folder, MENTORBASE_PG_BIN=programs) == (
+        'migration calendar.0001.init failed: extension "btree_gist" is not available',
+        "Nothing of it was kept. "
+        "Install PostgreSQL's contrib modules on the server (such as postgresql-contrib), then try again",
+    )
 
 
 # Folders and files

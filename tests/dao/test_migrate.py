@@ -634,6 +634,17 @@ def shipped(path: Path) -> str:
     return path.name
 
 
+def test_a_login_that_is_an_application_too_migrates_as_the_system(
+    admin: psycopg.Connection, base: str, role: str
+) -> None:
+    admin.execute(f"GRANT mentorbase_app, mentorbase_owner TO {role}")
+    admin.execute(f"ALTER DATABASE {conninfo_to_dict(base)['dbname']} OWNER TO {role}")
+    assert "mentoring.0010.purge" in migrate(make_conninfo(base, user=role), ["mentoring"])
+    with psycopg.connect(base) as connection:
+        written = connection.execute("SELECT DISTINCT actor_kind::text FROM mentoring.audit_log")
+        assert written.fetchall() == [("system",)]
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=shipped)
 def test_yoyo_splits_a_file_where_postgresql_does(path: Path, pg_server: Any) -> None:
     text = path.read_text(encoding="utf-8")
