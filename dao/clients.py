@@ -22,6 +22,7 @@ from .errors import SetupError
 OLDEST_SERVER: Final = 15
 NEWEST_SERVER: Final = 18
 
+_UNREADABLE: Final = 17
 _CONNECT_TIMEOUT = 10  # seconds
 _ADDRESS = ("host", "hostaddr", "port", "dbname", "user")
 
@@ -117,22 +118,32 @@ def find_for(connection: psycopg.Connection[Any], name: str) -> Path:
 def find(name: str, server: int, *, tls: bool = False) -> Path:
     """Return the program that fits a server: of its own major version, else the next newer one.
 
+    From 17 on, pg_restore says what no older server understands (SET transaction_timeout), and no older pg_restore
+    reads what its pg_dump has written. So neither is used with such a server: a backup has to come back.
+
     Args:
         name: ``psql``, ``pg_dump`` or ``pg_restore``.
         server: the server's major version.
         tls: whether it must be able to use TLS, which the programs of the wheel are not.
 
     Raises:
-        SetupError: there is none, or only older ones.
+        SetupError: there is none, or only others.
     """
     able = [program for program in _on_this_machine(name) if not tls or _knows_tls(program)]
     versions = {program: version for program in able if (version := version_of(program)) is not None}
-    fitting = {program: version for program, version in versions.items() if version >= server}
+    limit = _UNREADABLE if name != "psql" and server < _UNREADABLE else None
+    fitting = {
+        program: version
+        for program, version in versions.items()
+        if version >= server and (limit is None or version < limit)
+    }
     if fitting:
         return min(fitting, key=lambda program: fitting[program])
     newest = max(versions.values(), default=None)
     kind = f"{name} that can use TLS" if tls else name
     found = f"the newest {kind} here is of PostgreSQL {newest}" if newest else f"there is no {kind} here"
+    if newest and limit and newest >= limit:
+        found = f"the {kind} of PostgreSQL {newest} here makes and reads no backups for servers before {limit}"
     raise SetupError(
         f"{found}, and the server is PostgreSQL {server}",
         f"Install postgresql-client-{server}, or point MENTORBASE_PG_BIN at the folder of such programs",

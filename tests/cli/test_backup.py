@@ -421,6 +421,35 @@ def test_the_program_of_the_servers_own_version_goes_before_newer_ones(
         clients.find("pg_dump", 98)
 
 
+def test_programs_whose_backups_an_older_server_cannot_take_are_not_used_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def programs(version: int) -> Path:
+        folder = tmp_path / str(version)
+        folder.mkdir()
+        for name in ("psql", "pg_dump", "pg_restore"):
+            (folder / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}.1'\n")
+            (folder / name).chmod(0o755)
+        return folder
+
+    new, fitting = programs(17), programs(16)
+    monkeypatch.delenv("MENTORBASE_PG_BIN", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(clients, "likely_folders", lambda: iter([new, fitting]))
+    for name in ("pg_dump", "pg_restore"):
+        assert [clients.find(name, server) for server in (15, 16, 17)] == [fitting / name, fitting / name, new / name]
+    monkeypatch.setattr(clients, "likely_folders", lambda: iter([new]))
+    assert clients.find("psql", 15) == new / "psql"
+    for name in ("pg_dump", "pg_restore"):
+        with pytest.raises(SetupError) as refused:
+            clients.find(name, 15)
+        assert refused.value.message == (
+            f"the {name} of PostgreSQL 17 here makes and reads no backups for servers before 17,"
+            " and the server is PostgreSQL 15"
+        )
+        assert refused.value.hint.startswith("Install postgresql-client-15, ")
+
+
 def test_a_note_is_what_stands_beside_the_dump(tmp_path: Path, deployer: str) -> None:
     note = backup(deployer, tmp_path / "dump")
     assert isinstance(note, Note)
