@@ -12,8 +12,9 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from . import clients
 from .catalog import OURS
-from .connection import parse_dsn
+from .connection import primary_message
 from .errors import SetupError
 
 BATCH: Final = 1000
@@ -55,10 +56,10 @@ def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], Non
         progress: told after each batch which service has forgotten how many rows so far.
 
     Raises:
-        SetupError: the database is not migrated, or the login may not do this.
+        SetupError: no connection, the database is not migrated, the login may not do this, or it stopped half-way.
     """
     done = Purged()
-    with psycopg.connect(autocommit=True, **parse_dsn(dsn)) as conn:
+    with clients.connected(dsn, "purge", pooled=True) as conn:
         try:
             for schema, made, dropped in conn.execute("SELECT * FROM platform.maintain_audit_logs(%s)", [dry_run]):
                 done.months_made.extend(f"{schema}.{name}" for name in made)
@@ -70,6 +71,10 @@ def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], Non
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
                 "this login may not purge", "Use the login that deploys, or GRANT mentorbase_owner to it"
+            ) from error
+        except psycopg.Error as error:
+            raise SetupError(
+                f"the purge stopped: {primary_message(error)}", "What was forgotten so far stays so; run it again"
             ) from error
     return done
 

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ..connection import explain_connection
+from ..connection import explain_connection, primary_message
 from ..errors import MentorbaseError, Refusal, SetupError
 from ..migrate import Progress as MigrationProgress
+from ..migration_locks import is_about_connection
 
 Dsn = Annotated[
     str | None,
@@ -53,7 +54,7 @@ def run(app: typer.Typer) -> None:
     except MentorbaseError as error:
         fail(error)
     except psycopg.OperationalError as error:
-        fail(explain_connection(error))
+        fail(explain_connection(error) if is_about_connection(error) else _stopped(error))
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has left; so do we, quietly
         sys.exit(1)
@@ -65,10 +66,15 @@ def fail(error: MentorbaseError) -> None:
     if _Asked.json:
         print_json({"error": message, "hint": hint})
     else:
-        err.print(f"[bold red]error:[/] {escape(message)}")
+        err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
         if hint:
-            err.print(f"[bold]to do:[/] {escape(hint)}")
+            err.print(f"[bold]to do:[/] {escape(hint)}", soft_wrap=True)
     sys.exit(1)
+
+
+def _stopped(error: psycopg.OperationalError) -> SetupError:
+    what = f"the server stopped the command: {primary_message(error)}"
+    return SetupError(what, "Role, database or DSN may set its limits, such as statement_timeout; then try again")
 
 
 def print_json(document: Any) -> None:

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.progress import TaskID
 from rich.table import Table
 
 from .. import maintenance
 from ..settings import Settings
-from .console import Dsn, Json, out, print_json
+from .console import Dsn, Json, out, print_json, progress
 
 
 def purge(
@@ -23,7 +24,15 @@ def purge(
     How long things are kept are rows of the services' settings tables (platform.settings, mentoring.settings). Work is
     done in batches, and can be stopped and run again at any time. The login must be a member of mentorbase_owner.
     """
-    done = maintenance.purge(Settings.load().require_dsn(dsn), dry_run=dry_run)
+    with progress(quiet=json) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(service: str, rows: int) -> None:
+            if service not in tasks:
+                tasks[service] = bars.add_task(f"Purging {service}", total=None)
+            bars.update(tasks[service], completed=rows)
+
+        done = maintenance.purge(Settings.load().require_dsn(dsn), dry_run=dry_run, progress=show)
     if json:
         print_json(asdict(done))
         return

@@ -113,7 +113,7 @@ def psql(
 def _make_database(server: Server) -> None:
     """Make the database, which belongs to a deployer who is no superuser."""
     with psycopg.connect(server.dsn(), autocommit=True) as conn:
-        _ensure_login(conn, _DEPLOYER, sql.SQL("CREATEROLE"))
+        _ensure_login(conn, _DEPLOYER, sql.SQL("CREATEROLE CREATEDB"))
         if conn.execute("SELECT FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone() is None:
             names = (sql.Identifier(_DATABASE), sql.Identifier(_DEPLOYER))
             conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))

@@ -31,6 +31,21 @@ def leave_something_old(admin: psycopg.Connection, requests: int) -> None:
     admin.execute("ALTER TABLE auth.audit_log_y2010m01 OWNER TO mentorbase_owner")
 
 
+def test_a_purge_that_has_to_wait_too_long_says_so(tmp_path: Path, admin: psycopg.Connection, deploy: str) -> None:
+    leave_something_old(admin, 0)
+    dsn = make_conninfo(deploy, options="-c lock_timeout=50ms")
+    with admin.transaction():
+        admin.execute("LOCK TABLE auth.audit_log_y2010m01")
+        done = mentorbase("purge", "--json", "--dsn", dsn, cwd=tmp_path)
+    assert (done.returncode, json.loads(done.stdout)) == (
+        1,
+        {
+            "error": "the purge stopped: canceling statement due to lock timeout",
+            "hint": "What was forgotten so far stays so; run it again",
+        },
+    )
+
+
 def test_a_dry_run_says_what_would_go_and_changes_nothing(
     tmp_path: Path, admin: psycopg.Connection, people: list[int], deploy: str
 ) -> None:

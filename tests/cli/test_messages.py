@@ -33,8 +33,10 @@ COMMANDS = {
     "backup": ["backup", "--to", "dump"],
     "restore": ["restore", "here"],
     "psql": ["psql", "-c", "SELECT 1"],
+    "purge": ["purge"],
+    "adopt": ["adopt", "--from-schema", "public"],
 }
-SOME = ("migrate", "check", "backup")  # the migrator connects in a way of its own
+SOME = ("migrate", "check", "backup", "purge")  # the migrator connects in a way of its own
 
 
 @pytest.fixture
@@ -236,6 +238,15 @@ def test_a_folder_that_is_not_writable_is_told(folder: Path, admin: psycopg.Conn
         f"Cannot write to {closed / 'dump.part'}: Permission denied",
         "Choose another folder",
     )
+
+
+@pytest.mark.parametrize("command", [["up", "--home"], ["backup", "--to"]])
+def test_a_folder_that_not_even_root_can_write_to_is_told(
+    folder: Path, admin: psycopg.Connection, command: list[str]
+) -> None:
+    error, hint = failure(*command, "/proc/sys/mentorbase", cwd=folder, MENTORBASE_DSN=admin.info.dsn)
+    assert error.startswith("Cannot write to /proc/sys/mentorbase")
+    assert hint == "Choose another folder"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="about what only root does")

@@ -113,6 +113,16 @@ def test_the_logins_of_the_package_and_of_an_application_are_no_superusers(shown
         assert ask(dsn, f"SELECT pg_has_role('{role}', 'USAGE')") is True
 
 
+def test_a_backup_is_restored_beside(tmp_path: Path, shown: dict[str, Any]) -> None:
+    assert mentorbase("backup", "auth", "--to", "dump", "--dsn", shown["dsn"], cwd=tmp_path).returncode == 0
+    with psycopg.connect(shown["dsn"], autocommit=True) as conn:
+        conn.execute("CREATE DATABASE beside")
+    again = make_conninfo(shown["dsn"], dbname="beside")
+    done = mentorbase("restore", "dump", "--dsn", again, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert ask(again, "SELECT count(*) FROM auth.users") == 0
+
+
 def test_the_data_and_the_password_are_closed_to_others(home: Path, shown: dict[str, Any]) -> None:
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "tcp").stat().st_mode) == 0o600

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psycopg
 import pytest
 from mentorbase.errors import SetupError
 from mentorbase.migrate import status, yoyo_uri
-
-# Starts processes in a few milliseconds, which have the migrator loaded.
-_children = multiprocessing.get_context("forkserver")
-_children.set_forkserver_preload(["mentorbase.migrate"])
 
 PLATFORM, AUTH, MENTORING, SECOND, LINKS = (
     "platform.0001.init",
@@ -82,13 +76,6 @@ def in_process(dsn: str, source: Source) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def child(work: Callable[..., object], *arguments: object) -> BaseProcess:
-    """Start *work*, a function of the package, in a process of its own."""
-    process = _children.Process(target=work, args=arguments)
-    process.start()
-    return process
 
 
 def finish(process: subprocess.Popen[str]) -> list[str]:

@@ -12,12 +12,13 @@ from functools import partial
 
 import psycopg
 import pytest
+from children import child
 from conftest import DEPLOY, TestServer, ensure_login
 from mentorbase.catalog import describe, differences
 from mentorbase.migrate import migrate, rollback
 from psycopg import sql
 
-from .migrating import AUTH, PLATFORM, Source, applied, child, eventually, tables
+from .migrating import AUTH, PLATFORM, Source, applied, eventually, tables
 
 KILLS_OF_A_DATABASE = 5
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from children import child
 from mentorbase.catalog import describe
 from mentorbase.embedded import Server, server
 from mentorbase.migrate import migrate, rollback
 from psycopg import sql
 
-from .migrating import PLATFORM, Source, child, refused
+from .migrating import PLATFORM, Source, refused
 
 ROUNDS, DATABASES = 3, 5
 SERVICES = ["auth"]  # with platform: every service makes its role in the same way
