@@ -90,8 +90,25 @@ def _json_value(value: object) -> object:
 def progress(quiet: bool) -> Iterator[Progress]:
     """Show bars on stderr while the block runs."""
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=quiet) as bars:
+    with _Bars(*columns, console=err, disable=quiet) as bars:
         yield bars
+
+
+class _Bars(Progress):
+    """Prints nothing, not even an empty line, before its first bar."""
+
+    def add_task(self, *args: Any, **options: Any) -> TaskID:
+        task = super().add_task(*args, **options)
+        self.start()
+        return task
+
+    def start(self) -> None:
+        if self.tasks:
+            super().start()
+
+    def stop(self) -> None:
+        if self.tasks:
+            super().stop()
 
 
 def migration_bar(bars: Progress, description: str) -> MigrationProgress:
