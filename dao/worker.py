@@ -289,7 +289,8 @@ class Worker(_Base[I]):
     """
 
     def __init__(self, db: Database, queue: Queue[I], send: Callable[[I], Any], **options: Any) -> None:
-        super().__init__(queue, **{"listen": not db.pgbouncer} | options)
+        options.setdefault("listen", not db.pgbouncer)
+        super().__init__(queue, **options)
         self._db = db
         self._send = send
         self._stopping = Event()
@@ -380,7 +381,8 @@ class AsyncWorker(_Base[I]):
     """`Worker` for asyncio: ``send`` is a coroutine function; cancel the task of `run` to end it at once."""
 
     def __init__(self, db: AsyncDatabase, queue: Queue[I], send: Callable[[I], Awaitable[Any]], **options: Any) -> None:
-        super().__init__(queue, **{"listen": not db.pgbouncer} | options)
+        options.setdefault("listen", not db.pgbouncer)
+        super().__init__(queue, **options)
         self._db = db
         self._send = send
         self._stopping = asyncio.Event()
