@@ -296,7 +296,7 @@ def test_an_unknown_service_is_refused_with_the_known_ones(base: str, house: Sou
 
 def test_an_unknown_dependency_is_refused(base: str, source: Source) -> None:
     source.table(AUTH, "platform.0009.none")
-    with pytest.raises(SetupError, match="auth.0001.init depends on platform.0009.none, which does not exist"):
+    with pytest.raises(SetupError, match=r"auth\.0001\.init depends on platform\.0009\.none, which does not exist"):
         migrate(base, source=source.root)
 
 
