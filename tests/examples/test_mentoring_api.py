@@ -525,6 +525,7 @@ def test_a_language_that_nobody_translated_is_no_address(api: Api) -> None:
     }
 
 
+@pytest.mark.direct
 def test_a_lost_connection_is_503_and_the_next_request_has_a_new_one(api: Api, admin: psycopg.Connection) -> None:
     api.done(MENTOR, "GET", "mentor/mentees")
     for session in sessions(admin):
@@ -603,6 +604,7 @@ def test_no_answer_tells_what_anybody_noted(api: Api, db: Database) -> None:
     assert db.mentoring.note(LINK, actor_id=MENTEE) == ABOUT_MENTOR
 
 
+@pytest.mark.direct
 def test_the_pool_closes_with_the_application(environment: pytest.MonkeyPatch, admin: psycopg.Connection) -> None:
     with called() as api:
         api.done(MENTOR, "GET", "mentor/mentees")
