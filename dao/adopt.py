@@ -448,7 +448,11 @@ def _connect(dsn: str) -> _Connection:
         conn = psycopg.connect(make_conninfo(**params), autocommit=True)
     except psycopg.OperationalError as error:
         raise explain_connection(error) from error
-    refuse_pooler(conn)
+    try:
+        refuse_pooler(conn)
+    except BaseException:
+        conn.close()
+        raise
     for setting in (
         "search_path = pg_catalog",
         "row_security = off",  # rather fail than not see a row
