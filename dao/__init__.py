@@ -9,7 +9,7 @@ if __name__ != "mentorbase":
     raise ImportError("import mentorbase, not dao: the folder dao/ is installed as mentorbase (pip install -e .)")
 
 from .actor import SYSTEM, Actor
-from .auth import Auth, User, UserRole
+from .auth import Auth, Contact, ContactKind, User, UserRole
 from .calendar import (
     Attendance,
     AttendanceStatus,
@@ -23,6 +23,8 @@ from .calendar import (
     TeacherAbsence,
     TeacherSchedule,
 )
+from .contacts import ContactCipher, Rotated, SealedContact, rotate_contacts
+from .crypto import Vault
 from .database import AsyncDatabase, AsyncTransaction, Database, Transaction
 from .errors import (
     ActorRequired,
@@ -37,6 +39,8 @@ from .errors import (
     InvalidArgument,
     InvalidValue,
     InvitationInvalid,
+    KeyMissing,
+    KeyUnknown,
     LeaseLost,
     MentorbaseError,
     MentorUnavailable,
@@ -54,6 +58,7 @@ from .errors import (
     StaleVersion,
     StudentsBusy,
     SubjectInactive,
+    Tampered,
     TeacherAway,
     TeacherBusy,
     TemplateMissing,
@@ -138,6 +143,9 @@ __all__ = [
     "Channel",
     "ConnectionLost",
     "ConstraintViolation",
+    "Contact",
+    "ContactCipher",
+    "ContactKind",
     "CoolingDown",
     "Database",
     "Enqueued",
@@ -164,6 +172,8 @@ __all__ = [
     "InvitationInvalid",
     "InvitationStatus",
     "InvitationToken",
+    "KeyMissing",
+    "KeyUnknown",
     "LeaseLost",
     "Lesson",
     "LessonParty",
@@ -202,6 +212,8 @@ __all__ = [
     "RelationshipExists",
     "RelationshipStatus",
     "RetryAfter",
+    "Rotated",
+    "SealedContact",
     "SelfMentoring",
     "SessionStatistics",
     "Settings",
@@ -215,6 +227,7 @@ __all__ = [
     "StudentsBusy",
     "Subject",
     "SubjectInactive",
+    "Tampered",
     "Teacher",
     "TeacherAbsence",
     "TeacherAway",
@@ -230,5 +243,7 @@ __all__ = [
     "UpcomingSession",
     "User",
     "UserRole",
+    "Vault",
     "Worker",
+    "rotate_contacts",
 ]

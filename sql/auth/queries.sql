@@ -21,3 +21,78 @@ SELECT
     created_at, updated_at
 FROM auth.users
 WHERE telegram_id = :telegram_id;
+
+-- name: save_contact
+-- Writes a person's contact of one kind, encrypted by the application.
+INSERT INTO auth.user_contacts AS c (user_id, kind, sealed, lookup_hash)
+VALUES (:user_id, :kind, :sealed, :lookup_hash)
+ON CONFLICT ON CONSTRAINT user_contacts_user_id_kind_key DO UPDATE
+    SET
+        sealed = excluded.sealed,
+        lookup_hash = excluded.lookup_hash
+RETURNING
+    c.id, c.user_id, c.kind, c.sealed, c.lookup_hash, c.key_id, c.created_at, c.updated_at;
+
+-- name: remove_contact
+-- Forgets a person's contact of one kind; its id.
+DELETE FROM auth.user_contacts
+WHERE user_id = :user_id AND kind = :kind
+RETURNING id;
+
+-- name: contacts
+-- A person's contacts, still encrypted.
+SELECT
+    id, user_id, kind, sealed, lookup_hash, key_id, created_at, updated_at
+FROM auth.user_contacts
+WHERE user_id = :user_id
+ORDER BY kind;
+
+-- name: user_by_contact
+-- The person who has this contact.
+SELECT
+    id, telegram_id, role, username, first_name, last_name, language_code, timezone, is_active,
+    created_at, updated_at
+FROM auth.users
+WHERE id = (SELECT c.user_id FROM auth.user_contacts AS c WHERE c.lookup_hash = :lookup_hash AND c.kind = :kind);
+
+-- name: contact_keys
+-- Which keys contacts are encrypted with: one step through the index a key.
+WITH RECURSIVE found AS (
+    SELECT min(c.key_id) AS key_id
+    FROM auth.user_contacts AS c
+    UNION ALL
+    SELECT
+        (
+            SELECT min(c.key_id)
+            FROM auth.user_contacts AS c
+            WHERE c.key_id > f.key_id
+        ) AS key_id
+    FROM found AS f
+    WHERE f.key_id IS NOT NULL
+)
+
+SELECT key_id
+FROM found
+WHERE key_id IS NOT NULL
+ORDER BY key_id;
+
+-- name: contacts_under
+-- Contacts that are encrypted with this key, by id; after_id is the last id of the page before.
+SELECT
+    id, user_id, kind, sealed, lookup_hash, key_id, created_at, updated_at
+FROM auth.user_contacts
+WHERE key_id = :key_id AND id > :after_id
+ORDER BY id
+LIMIT :page_size;
+
+-- name: reseal_contacts
+-- Encrypted anew, each unless it was changed since it was read; the ids of those that were.
+UPDATE auth.user_contacts AS c
+SET
+    sealed = n.sealed,
+    lookup_hash = n.lookup_hash
+FROM
+    unnest(:contact_ids::bigint[], :former::bytea[], :sealed::bytea[], :lookup_hashes::bytea[])
+        AS n (id, former, sealed, lookup_hash)
+WHERE c.id = n.id AND c.sealed = n.former
+RETURNING c.id;

@@ -26,6 +26,12 @@ GRANTS: dict[str, dict[str, Privileges]] = {
             "INSERT": "telegram_id role username first_name last_name language_code timezone",
             "UPDATE": "telegram_id role username first_name last_name language_code timezone is_active",
         },
+        "table auth.user_contacts": {
+            "SELECT": ALL,
+            "INSERT": "user_id kind sealed lookup_hash",
+            "UPDATE": "sealed lookup_hash",
+            "DELETE": ALL,
+        },
     },
     "mentoring_app": {
         "schema platform": USE,

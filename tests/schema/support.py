@@ -71,6 +71,13 @@ def fill(conn: psycopg.Connection) -> None:
         )
         conn.execute(
             """
+            INSERT INTO auth.user_contacts (user_id, kind, sealed, lookup_hash)
+            SELECT i, k.kind, '\\x010001' || sha256('sealed'), sha256((i || k.kind::text)::bytea)
+            FROM generate_series(1, 3) AS i, unnest(enum_range(NULL::auth.contact_kind)) AS k (kind)
+            """
+        )
+        conn.execute(
+            """
             INSERT INTO mentoring.user_profiles (user_id, mentor_bio, mentor_rate, mentor_rate_currency, max_mentees)
             VALUES (1, 'Teaches.', 12.50, 'EUR', 10)
             """
