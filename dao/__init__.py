@@ -80,6 +80,7 @@ from .groups import (
     InvitationToken,
     MemberStatus,
 )
+from .links import Links, UserProfile
 from .mentoring import (
     LIVE,
     Backfill,
@@ -179,6 +180,7 @@ __all__ = [
     "LessonParty",
     "LessonStatus",
     "LessonStep",
+    "Links",
     "MemberStatus",
     "MentorLoad",
     "MentorUnavailable",
@@ -242,6 +244,7 @@ __all__ = [
     "Unreachable",
     "UpcomingSession",
     "User",
+    "UserProfile",
     "UserRole",
     "Vault",
     "Worker",

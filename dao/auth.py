@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
-from .types import AfterId, Id, PageSize, Text
+from .types import AfterId, Id, PageSize, TelegramIds, Text
 
 
 class UserRole(StrEnum):
@@ -113,6 +113,15 @@ class Auth(Queries[S], service="auth"):
     @query
     def user_by_telegram_id(self, telegram_id: Id) -> User | None:
         """Return the person of ``auth.users`` with this Telegram account, or None."""
+        ...
+
+    @query
+    def users_by_telegram_ids(self, telegram_ids: TelegramIds) -> list[User]:
+        """Return those of these people who are in ``auth.users``, by telegram_id.
+
+        Args:
+            telegram_ids: at most 500.
+        """
         ...
 
     @query

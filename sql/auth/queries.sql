@@ -22,6 +22,15 @@ SELECT
 FROM auth.users
 WHERE telegram_id = :telegram_id;
 
+-- name: users_by_telegram_ids
+-- Those of these people who have registered, by their Telegram accounts.
+SELECT
+    id, telegram_id, role, username, first_name, last_name, language_code, timezone, is_active,
+    created_at, updated_at
+FROM auth.users
+WHERE telegram_id = any(:telegram_ids)
+ORDER BY telegram_id;
+
 -- name: save_contact
 -- Writes a person's contact of one kind, encrypted by the application.
 INSERT INTO auth.user_contacts AS c (user_id, kind, sealed, lookup_hash)
@@ -49,11 +58,17 @@ ORDER BY kind;
 
 -- name: user_by_contact
 -- The person who has this contact.
+WITH owner AS (
+    SELECT c.user_id
+    FROM auth.user_contacts AS c
+    WHERE c.lookup_hash = :lookup_hash AND c.kind = :kind
+)
+
 SELECT
     id, telegram_id, role, username, first_name, last_name, language_code, timezone, is_active,
     created_at, updated_at
 FROM auth.users
-WHERE id = (SELECT c.user_id FROM auth.user_contacts AS c WHERE c.lookup_hash = :lookup_hash AND c.kind = :kind);
+WHERE id = (SELECT o.user_id FROM owner AS o);
 
 -- name: contact_keys
 -- Which keys contacts are encrypted with: one step through the index a key.

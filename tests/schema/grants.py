@@ -239,6 +239,12 @@ GRANTS: dict[str, dict[str, Privileges]] = {
         "time without time zone,time without time zone,text,bigint)": CALL,
         "function notifications.save_template(text,text,notifications.channel,text,bigint)": CALL,
     },
+    "links_app": {
+        "schema links": USE,
+        "function links.create_lesson(bigint,bigint,bigint[],text,timestamp with time zone,timestamp with time zone,"
+        "bigint,text)": CALL,
+        "function links.user_profile(bigint,integer)": CALL,
+    },
     "mentorbase_reader": {
         "schema platform": USE,
         "type platform.actor_kind": USE,
@@ -308,6 +314,7 @@ MEMBERS = {
         "auth_app",
         "calendar_app",
         "groups_app",
+        "links_app",
         "mentoring_app",
         "notifications_app",
         "students_app",

@@ -1,4 +1,4 @@
-"""Where the calendar shares a database with auth, its people are users, and follow their Telegram ids."""
+"""Where the calendar shares a database with the others, its people are teachers and students."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ TODAY = datetime.now(UTC)
 
 @pytest.fixture
 def users(db: Database) -> None:
-    """Telegram ids 101 to 105."""
+    """Telegram ids 101 to 105: a teacher and students."""
     with db.transaction(actor=SYSTEM) as tx:
         for telegram_id in range(101, 106):
             tx.auth.create_user(first_name="A", telegram_id=telegram_id)
+            tx.students.save_student(telegram_id)
+        tx.teachers.save_teacher(101)
 
 
 @pytest.mark.usefixtures("users")
@@ -35,9 +37,15 @@ def users(db: Database) -> None:
             ),
             "lesson_participants_student_telegram_id_fkey",
         ),
+        (
+            lambda c: c.plan_lesson(101, "x", TODAY + HOUR, TODAY + 2 * HOUR, group_id=7, actor_id=101),
+            "lessons_group_id_fkey",
+        ),
     ],
 )
-def test_a_lesson_is_for_users_only(db: Database, admin: psycopg.Connection, call, constraint) -> None:
+def test_a_lesson_is_a_teacher_s_for_students_and_for_a_group_that_exists(
+    db: Database, admin: psycopg.Connection, call, constraint
+) -> None:
     with pytest.raises(ReferenceViolation) as caught:
         call(db.calendar)
     assert caught.value.constraint == constraint
