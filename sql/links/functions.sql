@@ -310,52 +310,50 @@ BEGIN
         (
             SELECT coalesce(jsonb_agg(to_jsonb(g) ORDER BY g.id DESC), '[]')
             FROM (
-                SELECT
-                    g.id, g.teacher_telegram_id, g.name, g.language, g.level, g.capacity, g.status, g.created_at,
-                    g.updated_at
-                FROM groups.groups AS g
-                WHERE g.id IN (
-                    (
-                        SELECT o.id
-                        FROM groups.groups AS o
-                        WHERE o.teacher_telegram_id = user_profile.telegram_id
-                        ORDER BY o.id DESC
-                        LIMIT user_profile.at_most
-                    )
-                    UNION
-                    SELECT m.group_id
-                    FROM groups.group_members AS m
-                    WHERE m.student_telegram_id = user_profile.telegram_id AND m.status IN ('waiting', 'active')
+                (
+                    SELECT
+                        t.id, t.teacher_telegram_id, t.name, t.language, t.level, t.capacity, t.status, t.created_at,
+                        t.updated_at
+                    FROM groups.groups AS t
+                    WHERE t.teacher_telegram_id = user_profile.telegram_id
+                    ORDER BY t.id DESC
+                    LIMIT user_profile.at_most
                 )
-                ORDER BY g.id DESC
+                UNION
+                SELECT
+                    j.id, j.teacher_telegram_id, j.name, j.language, j.level, j.capacity, j.status, j.created_at,
+                    j.updated_at
+                FROM groups.group_members AS m
+                INNER JOIN groups.groups AS j ON m.group_id = j.id
+                WHERE m.student_telegram_id = user_profile.telegram_id AND m.status IN ('waiting', 'active')
+                ORDER BY id DESC
                 LIMIT user_profile.at_most
             ) AS g
         ),
         (
             SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.starts_at, l.id), '[]')
             FROM (
-                SELECT
-                    l.id, l.teacher_telegram_id, l.group_id, l.title, l.starts_at, l.ends_at, l.status,
-                    l.rescheduled_from, l.created_at, l.updated_at
-                FROM calendar.lessons AS l
-                WHERE l.id IN (
-                    (
-                        SELECT o.id
-                        FROM calendar.lessons AS o
-                        WHERE o.teacher_telegram_id = user_profile.telegram_id AND o.starts_at > now()
-                        ORDER BY o.starts_at, o.id
-                        LIMIT user_profile.at_most
-                    )
-                    UNION
-                    (
-                        SELECT p.lesson_id
-                        FROM calendar.lesson_participants AS p
-                        WHERE p.student_telegram_id = user_profile.telegram_id AND p.starts_at > now()
-                        ORDER BY p.starts_at, p.lesson_id
-                        LIMIT user_profile.at_most
-                    )
+                (
+                    SELECT
+                        g.id, g.teacher_telegram_id, g.group_id, g.title, g.starts_at, g.ends_at, g.status,
+                        g.rescheduled_from, g.created_at, g.updated_at
+                    FROM calendar.lessons AS g
+                    WHERE g.teacher_telegram_id = user_profile.telegram_id AND g.starts_at > now()
+                    ORDER BY g.starts_at, g.id
+                    LIMIT user_profile.at_most
                 )
-                ORDER BY l.starts_at, l.id
+                UNION ALL
+                (
+                    SELECT
+                        t.id, t.teacher_telegram_id, t.group_id, t.title, t.starts_at, t.ends_at, t.status,
+                        t.rescheduled_from, t.created_at, t.updated_at
+                    FROM calendar.lesson_participants AS p
+                    INNER JOIN calendar.lessons AS t ON p.lesson_id = t.id
+                    WHERE p.student_telegram_id = user_profile.telegram_id AND p.starts_at > now()
+                    ORDER BY p.starts_at, p.lesson_id
+                    LIMIT user_profile.at_most
+                )
+                ORDER BY starts_at, id
                 LIMIT user_profile.at_most
             ) AS l
         )

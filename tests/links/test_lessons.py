@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from conftest import DEPLOY
 from mentorbase import SYSTEM, Actor, AttendanceStatus, Database, ReferenceViolation
 from mentorbase.errors import translated
+from mentorbase.migrate import migrate, rollback, status
+from psycopg.conninfo import make_conninfo
 
 HOUR = timedelta(hours=1)
 TODAY = datetime.now(UTC)
@@ -94,3 +97,27 @@ def test_who_has_lessons_is_not_deleted(db: Database, admin: psycopg.Connection)
     for telegram_id in (101, 102):
         with pytest.raises(ReferenceViolation), translated, admin.transaction():
             admin.execute("DELETE FROM auth.users WHERE telegram_id = %s", [telegram_id])
+
+
+def test_whom_only_the_calendar_knew_gets_an_empty_profile(admin: psycopg.Connection) -> None:
+    admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO {DEPLOY}")
+    dsn = make_conninfo(admin.info.dsn, user=DEPLOY)
+    known = [migration.id for migration in status(dsn)]
+    rollback(dsn, len(known) - known.index("links.0021.lessons"))
+    with admin.transaction():
+        admin.execute("SET LOCAL mentorbase.actor = 'system'")
+        admin.execute("INSERT INTO auth.users (telegram_id, first_name) SELECT i, 'P' FROM generate_series(1, 3) AS i")
+        admin.execute(
+            "SELECT id FROM calendar.plan_lesson(1, 'x', now(), now() + interval '1 hour', ARRAY[2]::bigint[])"
+        )
+        admin.execute(
+            "INSERT INTO calendar.teacher_unavailable (teacher_telegram_id, starts_at, ends_at)"
+            " VALUES (3, now(), now() + interval '1 hour')"
+        )
+
+    migrate(dsn)
+
+    assert admin.execute("SELECT telegram_id FROM teachers.teachers ORDER BY 1").fetchall() == [(1,), (3,)]
+    assert admin.execute("SELECT telegram_id FROM students.students").fetchall() == [(2,)]
+    unchecked = admin.execute("SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated").fetchall()
+    assert unchecked == []
