@@ -32,6 +32,7 @@ LIMIT :page_size;
 
 -- name: student_groups
 -- The groups in which a student has a seat or waits for one, newest first; after_id is the last id of the page before.
+-- budget: 20 buffers
 WITH joined AS (
     SELECT m.group_id
     FROM groups.group_members AS m
