@@ -117,6 +117,14 @@ def test_who_is_deleted_leaves_no_contact(db, admin):
     assert admin.execute("SELECT count(*) FROM auth.user_contacts").fetchone() == (0,)
 
 
+def test_nothing_that_is_shown_holds_a_contact_or_a_key(db):
+    sealed, saved = cipher().seal(ANNA, EMAIL, ADDRESS), save(db)
+    shown = f"{cipher()!r} {cipher()} {vars(cipher())} {sealed!r} {saved!r} {saved}"
+    assert "key_ids=(1,)" in shown
+    for secret in (ADDRESS, ADDRESS.lower(), repr(OLD)[2:12], OLD.hex()[:12]):
+        assert secret not in shown
+
+
 # -- What is no contact
 
 

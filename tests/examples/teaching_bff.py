@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -263,25 +264,27 @@ class Bff:
         Raises:
             Unavailable: the service is away.
         """
-        name = f"{service}.{method}"
+        name, numbers = f"{service}.{method}", count(1)
+
+        def attempt() -> T:
+            db = self._database(service)
+            done = unless(db) if unless and next(numbers) > 1 else None
+            return work(db) if done is None else done
 
         def report(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             _log.warning("%s: attempt %d failed: %s", name, state.attempt_number, type(error).__name__)
 
+        retrying = Retrying(
+            retry=retry_if_exception_type(AWAY),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.05, max=1),
+            after=report,
+            reraise=True,
+        )
         started = time.perf_counter()
         try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(AWAY),
-                stop=stop_after_attempt(ATTEMPTS),
-                wait=wait_random_exponential(multiplier=0.05, max=1),
-                after=report,
-                reraise=True,
-            ):
-                with attempt:
-                    db = self._database(service)
-                    done = unless(db) if unless and attempt.retry_state.attempt_number > 1 else None
-                    result = work(db) if done is None else done
+            result = retrying(attempt)
         except AWAY as error:
             raise Unavailable(service) from error
         _log.info("%s took %.1f ms", name, (time.perf_counter() - started) * 1000)
