@@ -30,8 +30,6 @@ TALKATIVE = {
     "log_parameter_max_length_on_error": "-1",
     "log_replication_commands": "on",
     "shared_preload_libraries": "pg_stat_statements",
-    "pg_stat_statements.track": "all",
-    "pg_stat_statements.track_utility": "on",
 }
 
 
@@ -43,7 +41,7 @@ def home() -> Iterator[Path]:
     with server(above / "home") as first, psycopg.connect(first.dsn(), autocommit=True) as conn:
         found = conn.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'").fetchone()
         for name, value in TALKATIVE.items():
-            if found or "pg_stat" not in value + name:
+            if found or value != "pg_stat_statements":
                 conn.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     yield above / "home"
     shutil.rmtree(above)
@@ -86,7 +84,7 @@ def test_no_contact_and_no_key_is_in_the_server_s_log_or_files(home: Path) -> No
     with server(home) as running:
         use_contacts(running)
         with psycopg.connect(running.dsn(), autocommit=True) as conn:
-            if conn.execute("SELECT 1 FROM pg_settings WHERE name = 'pg_stat_statements.track'").fetchone():
+            if conn.execute("SELECT FROM pg_settings WHERE name = 'pg_stat_statements.track'").fetchone() is not None:
                 conn.execute("CREATE EXTENSION pg_stat_statements")
                 queries = conn.execute("SELECT query FROM pg_stat_statements").fetchall()
                 assert any("user_contacts" in query for (query,) in queries)

@@ -104,14 +104,28 @@ def templates(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[dict
         yield found
 
 
-@pytest.fixture
-def house(pg_server: TestServer, templates: dict[str, str]) -> Iterator[House]:
+@contextmanager
+def cloned(server: TestServer, templates: dict[str, str], suffix: str) -> Iterator[House]:
     with ExitStack() as stack:
         admin = {
-            service: stack.enter_context(new_database(pg_server, f"{template}_1", template))
+            service: stack.enter_context(new_database(server, f"{template}_{suffix}", template))
             for service, template in templates.items()
         }
         yield House(admin, {service: make_conninfo(dsn, user=APP) for service, dsn in admin.items()})
+
+
+@pytest.fixture
+def house(pg_server: TestServer, templates: dict[str, str]) -> Iterator[House]:
+    """The test's own databases."""
+    with cloned(pg_server, templates, "own") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared(pg_server: TestServer, templates: dict[str, str]) -> Iterator[House]:
+    """Databases for tests that leave nothing behind."""
+    with cloned(pg_server, templates, "shared") as found:
+        yield found
 
 
 @pytest.fixture
@@ -126,8 +140,8 @@ def quick(house: House) -> Iterator[Bff]:
         yield made
 
 
-@pytest.fixture
-def links(house: House) -> Iterator[Links[Any]]:
+@contextmanager
+def together(house: House) -> Iterator[Links[Any]]:
     """The same operations, of services that share a database."""
     with Database.connect(house.app["together"], settings=PATIENT) as db:
         yield db.links
@@ -169,19 +183,22 @@ def without_keys(found: Any) -> Any:
 
 
 TOLD = "SELECT recipient_telegram_id, body, dedupe_key FROM notifications.notifications ORDER BY 1"
+ALONE = ("Alone", MONDAY + timedelta(hours=34), "planned")
 LESSONS = "SELECT title, starts_at, status::text FROM calendar.lessons ORDER BY id"
 PARTICIPANTS = "SELECT student_telegram_id, starts_at FROM calendar.lesson_participants ORDER BY 2, 1"
 
 
-def test_six_databases_give_what_one_gives(bff, links, house):
-    assert without_keys(create(bff)) == without_keys(create(links))
-    for service, query in (("notifications", TOLD), ("calendar", LESSONS), ("calendar", PARTICIPANTS)):
-        assert house.ask(service, query) == house.ask("together", query)
-    assert len(house.ask("notifications", TOLD)) == 30
-    for person in (TEACHER, COLLEAGUE, LONER, STUDENTS[0], STUDENTS[6], 999):
-        apart, together = bff.user_profile(person), links.user_profile(person)
-        assert without_keys(apart) == without_keys(together)
-    assert apart is None
+def test_six_databases_give_what_one_gives(bff, house):
+    with together(house) as links:
+        assert without_keys(create(bff)) == without_keys(create(links))
+        for service, query in (("notifications", TOLD), ("calendar", LESSONS), ("calendar", PARTICIPANTS)):
+            assert house.ask(service, query) == house.ask("together", query)
+        assert len(house.ask("notifications", TOLD)) == 30
+        for person in (TEACHER, COLLEAGUE, LONER, STUDENTS[0], STUDENTS[6]):
+            found = bff.user_profile(person)
+            assert found is not None
+            assert without_keys(found) == without_keys(links.user_profile(person))
+        assert bff.user_profile(999) is links.user_profile(999) is None
 
 
 @pytest.mark.parametrize(
@@ -198,14 +215,17 @@ def test_six_databases_give_what_one_gives(bff, links, house):
         ({"actor": COLLEAGUE, "group": None, "students": []}, NotPermitted, {}),
     ],
 )
-def test_six_databases_refuse_what_one_refuses(bff, links, house, given, kind: type[Refusal], values):
-    for made in (bff, links):
-        with pytest.raises(Refusal) as caught:
-            create(made, **given)
-        assert type(caught.value) is kind
-        assert caught.value.values.items() >= values.items()
-    assert house.ask("notifications", TOLD) == []
-    assert len(house.ask("calendar", LESSONS)) == 1
+def test_six_databases_refuse_what_one_refuses(shared, given, kind: type[Refusal], values):
+    with Bff(shared.app, PATIENT) as bff, together(shared) as links:
+        for made in (bff, links):
+            with pytest.raises(Refusal) as caught:
+                create(made, **given)
+            assert type(caught.value) is kind
+            assert caught.value.values.items() >= values.items()
+    for service in ("notifications", "together"):
+        assert shared.ask(service, TOLD) == []
+    for service in ("calendar", "together"):
+        assert [row for row in shared.ask(service, LESSONS) if row[2] == "planned"] == [ALONE]
 
 
 def test_each_call_is_logged_by_name_and_duration_and_says_nothing_else(bff, caplog):
@@ -225,9 +245,9 @@ def test_each_call_is_logged_by_name_and_duration_and_says_nothing_else(bff, cap
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_that_was_away_from_the_start_is_named(house, service):
-    dsns = house.app | {service: make_conninfo(house.app[service], port=1)}
-    with Bff(dsns, QUICK) as bff:
+def test_a_service_that_was_away_from_the_start_is_named(shared, service):
+    dsns = shared.app | {service: make_conninfo(shared.app[service], port=1)}
+    with Bff(dsns, PATIENT) as bff:
         with pytest.raises(Unavailable) as caught:
             create(bff)
         assert (caught.value.service, caught.value.lesson_id) == (service, None)
