@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple, Self
 
 from .actor import SYSTEM
 from .auth import Contact, ContactKind
 from .crypto import Vault
-from .database import Database
+from .database import Database, Transaction
 from .errors import InvalidArgument, Tampered
 from .settings import Settings
 
@@ -148,19 +149,22 @@ def rotate_contacts(
                     opened.append((contact, cipher.seal(contact.user_id, contact.kind, cipher.open(contact))))
                 except Tampered:
                     unreadable.append(contact.id)
-            with db.transaction(actor=SYSTEM) as tx:
-                done = tx.auth.reseal_contacts(
-                    [contact.id for contact, _ in opened],
-                    former=[contact.sealed for contact, _ in opened],
-                    sealed=[sealed.sealed for _, sealed in opened],
-                    lookup_hashes=[sealed.lookup_hash for _, sealed in opened],
-                )
+            done = db.retrying(partial(_reseal, opened), actor=SYSTEM)
             resealed += len(done)
             overtaken += len(opened) - len(done)
             if progress:
                 progress(resealed)
     unknown = [key_id for key_id in older if key_id not in cipher.vault.key_ids]
     return Rotated(resealed, overtaken, unreadable, unknown)
+
+
+def _reseal(opened: list[tuple[Contact, SealedContact]], tx: Transaction) -> list[int]:
+    return tx.auth.reseal_contacts(
+        [contact.id for contact, _ in opened],
+        former=[contact.sealed for contact, _ in opened],
+        sealed=[sealed.sealed for _, sealed in opened],
+        lookup_hashes=[sealed.lookup_hash for _, sealed in opened],
+    )
 
 
 def _place(user_id: int, kind: ContactKind) -> tuple[str, int, str]:

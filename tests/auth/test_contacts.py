@@ -26,6 +26,7 @@ from mentorbase import (
 )
 from mentorbase.errors import translated
 from mentoring.lifecycle import refused
+from mentoring.racing import at_once
 
 from .keys import NEW, OLD, cipher
 
@@ -251,6 +252,15 @@ def test_what_was_written_meanwhile_stays_and_is_counted(db, people):
     both.open = original
     assert read_all(db, [2], both) == ["faster@example.org"]
     assert rotate_contacts(db, both) == Rotated(resealed=1)
+
+
+def test_two_who_rotate_at_once_do_it_once(db, people):
+    fill(db, people)
+    both = cipher(k2=NEW, k1=OLD)
+    done = at_once([lambda: rotate_contacts(db, both, batch=3)] * 4)
+    assert sum(one.resealed for one in done) == len(people)
+    assert db.auth.contact_keys() == [2]
+    assert read_all(db, people, cipher(k2=NEW)) == [f"person{number}@example.org" for number in people]
 
 
 def test_what_does_not_open_is_named_and_holds_nothing_up(db, people, admin):
