@@ -27,7 +27,7 @@ CREATE TABLE auth.user_contacts (
     CONSTRAINT user_contacts_lookup_hash_key UNIQUE (lookup_hash, kind),
     CONSTRAINT user_contacts_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
     CONSTRAINT user_contacts_sealed_check CHECK (
-        octet_length(sealed) BETWEEN 32 AND 1100 AND substr(sealed, 1, 1) = '\x01' AND key_id > 0
+        octet_length(sealed) >= 32 AND octet_length(sealed) <= 1100 AND substr(sealed, 1, 1) = '\x01' AND key_id > 0
     ),
     CONSTRAINT user_contacts_lookup_hash_check CHECK (octet_length(lookup_hash) = 32)
 );
