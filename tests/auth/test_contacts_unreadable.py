@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,15 +35,15 @@ TALKATIVE = {
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A server's folder, with settings that make it log every statement with its values."""
-    above = Path(tempfile.mkdtemp(prefix="test-unreadable-")).resolve()
-    above.chmod(0o755)
-    with server(above / "home") as first, psycopg.connect(first.dsn(), autocommit=True) as conn:
-        found = conn.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'").fetchone()
-        for name, value in TALKATIVE.items():
-            if found or value != "pg_stat_statements":
-                conn.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-    yield above / "home"
-    shutil.rmtree(above)
+    with tempfile.TemporaryDirectory(prefix="test-unreadable-") as above:
+        Path(above).chmod(0o755)
+        folder = Path(above).resolve() / "home"
+        with server(folder) as first, psycopg.connect(first.dsn(), autocommit=True) as conn:
+            found = conn.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'").fetchone()
+            for name, value in TALKATIVE.items():
+                if found or value != "pg_stat_statements":
+                    conn.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+        yield folder
 
 
 def use_contacts(running: Server) -> None:
