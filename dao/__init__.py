@@ -9,7 +9,7 @@ if __name__ != "mentorbase":
     raise ImportError("import mentorbase, not dao: the folder dao/ is installed as mentorbase (pip install -e .)")
 
 from .actor import SYSTEM, Actor
-from .auth import Auth, User, UserRole
+from .auth import Auth, Contact, ContactKind, User, UserRole
 from .calendar import (
     Attendance,
     AttendanceStatus,
@@ -23,6 +23,8 @@ from .calendar import (
     TeacherAbsence,
     TeacherSchedule,
 )
+from .contacts import ContactCipher, Rotated, SealedContact, rotate_contacts
+from .crypto import Vault
 from .database import AsyncDatabase, AsyncTransaction, Database, Transaction
 from .errors import (
     ActorRequired,
@@ -37,6 +39,8 @@ from .errors import (
     InvalidArgument,
     InvalidValue,
     InvitationInvalid,
+    KeyMissing,
+    KeyUnknown,
     LeaseLost,
     MentorbaseError,
     MentorUnavailable,
@@ -54,6 +58,7 @@ from .errors import (
     StaleVersion,
     StudentsBusy,
     SubjectInactive,
+    Tampered,
     TeacherAway,
     TeacherBusy,
     TemplateMissing,
@@ -75,6 +80,7 @@ from .groups import (
     InvitationToken,
     MemberStatus,
 )
+from .links import Links, UserProfile
 from .mentoring import (
     LIVE,
     Backfill,
@@ -138,6 +144,9 @@ __all__ = [
     "Channel",
     "ConnectionLost",
     "ConstraintViolation",
+    "Contact",
+    "ContactCipher",
+    "ContactKind",
     "CoolingDown",
     "Database",
     "Enqueued",
@@ -164,11 +173,14 @@ __all__ = [
     "InvitationInvalid",
     "InvitationStatus",
     "InvitationToken",
+    "KeyMissing",
+    "KeyUnknown",
     "LeaseLost",
     "Lesson",
     "LessonParty",
     "LessonStatus",
     "LessonStep",
+    "Links",
     "MemberStatus",
     "MentorLoad",
     "MentorUnavailable",
@@ -202,6 +214,8 @@ __all__ = [
     "RelationshipExists",
     "RelationshipStatus",
     "RetryAfter",
+    "Rotated",
+    "SealedContact",
     "SelfMentoring",
     "SessionStatistics",
     "Settings",
@@ -215,6 +229,7 @@ __all__ = [
     "StudentsBusy",
     "Subject",
     "SubjectInactive",
+    "Tampered",
     "Teacher",
     "TeacherAbsence",
     "TeacherAway",
@@ -229,6 +244,9 @@ __all__ = [
     "Unreachable",
     "UpcomingSession",
     "User",
+    "UserProfile",
     "UserRole",
+    "Vault",
     "Worker",
+    "rotate_contacts",
 ]

@@ -16,7 +16,7 @@ class Actor:
 
     Attributes:
         kind: user (a person for themselves), admin (a person with an administrator's rights) or system (a job).
-        id: the person, below 10^18: ``auth.users.id``, or their telegram_id in `teachers`, `students` and `groups`;
+        id: the person, below 10^18: ``auth.users.id``, or their telegram_id in the services that know people by that;
             None for the system.
 
     Raises:

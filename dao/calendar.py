@@ -5,7 +5,6 @@ People are Telegram ids here, 1 to 2^52 - 1, and so is the actor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
@@ -14,7 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
-from .types import LAST, WITHOUT_NUL, AfterId, Id, PageSize, Text
+from .types import LAST, AfterId, Id, PageSize, Reason, TelegramId, TelegramIds, Text
 
 
 class LessonStatus(StrEnum):
@@ -42,9 +41,6 @@ class AttendanceStatus(StrEnum):
     EXCUSED = "excused"
 
 
-TelegramId = Annotated[int, Field(ge=1, le=2**52 - 1)]
-Students = Annotated[Sequence[TelegramId], Field(max_length=500), AfterValidator(list)]
-Reason = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -205,7 +201,7 @@ class Calendar(Queries[S], service="calendar"):
         starts_at: AwareDatetime,
         ends_at: AwareDatetime,
         *,
-        student_telegram_ids: Students | None = None,
+        student_telegram_ids: TelegramIds | None = None,
         group_id: Id | None = None,
         actor_id: TelegramId | None = None,
         reason: Reason | None = None,
@@ -387,7 +383,7 @@ class Calendar(Queries[S], service="calendar"):
 
     @query
     def add_participants(
-        self, lesson_id: Id, student_telegram_ids: Students, *, actor_id: TelegramId | None = None
+        self, lesson_id: Id, student_telegram_ids: TelegramIds, *, actor_id: TelegramId | None = None
     ) -> list[Participant]:
         """Enter students into a lesson, all or none, and return them: ``calendar.add_participants()``.
 
@@ -435,7 +431,7 @@ class Calendar(Queries[S], service="calendar"):
     def mark_attendance(
         self,
         lesson_id: Id,
-        student_telegram_ids: Students,
+        student_telegram_ids: TelegramIds,
         status: AttendanceStatus,
         *,
         actor_id: TelegramId | None = None,

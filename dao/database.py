@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, Connection, IsolationLevel
+from psycopg import AsyncConnection, Connection, IsolationLevel, sql
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
@@ -25,6 +25,7 @@ from .calendar import Calendar
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
 from .groups import Groups
+from .links import Links
 from .mentoring import Mentoring
 from .notifications import Notifications
 from .query import Queries, S, echo
@@ -51,6 +52,7 @@ class Services(Generic[S]):
         calendar: lessons and when teachers are free, schema ``calendar``.
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
+        links: what takes several services that share the database, schema ``links``.
     """
 
     def __init__(self, source: S) -> None:
@@ -63,6 +65,7 @@ class Services(Generic[S]):
         self.calendar: Calendar[S] = Calendar(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
+        self.links: Links[S] = Links(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""
@@ -85,6 +88,25 @@ class Transaction(Services[Connection[Any]]):
         """The connection, for SQL of the application's own."""
         return self._open_source()
 
+    def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Write many rows with COPY and return how many; every rule holds, and one that is broken undoes all.
+
+        Needs the role's privilege to INSERT these columns and, for people's data, an actor.
+
+        Args:
+            table: with its schema, such as auth.users.
+            columns: those that are given; the others get their defaults.
+            rows: one value for each of *columns*.
+
+        Raises:
+            Refusal: the database refuses a row.
+        """
+        with translated, self.connection.cursor() as cursor:
+            with cursor.copy(_copy(table, columns)) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            return cursor.rowcount
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Run a block that may be refused without ending the transaction: what it did is then undone."""
@@ -99,6 +121,15 @@ class AsyncTransaction(Services[AsyncConnection[Any]]):
     def connection(self) -> AsyncConnection[Any]:
         """The connection, for SQL of the application's own."""
         return self._open_source()
+
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """Write many rows with COPY; as `Transaction.copy_rows`."""
+        with translated:
+            async with self.connection.cursor() as cursor:
+                async with cursor.copy(_copy(table, columns)) as copy:
+                    for row in rows:
+                        await copy.write_row(row)
+                return cursor.rowcount
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -172,8 +203,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         """Run a block in one transaction: committed at its end, rolled back if it raises.
 
         Args:
-            actor: who acts, for every statement in it: a user id, or an `Actor`. In `teachers`, `students` and `groups`
-                a person's id is their telegram_id.
+            actor: who acts, for every statement in it: a user id, or an `Actor`. In the teaching
+                services but `auth`, a person's id is their telegram_id.
             isolation: other than the server's default.
             read_only: refuse writes.
 
@@ -329,6 +360,12 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
                     raise
                 await asyncio.sleep(_backoff(attempt))
         raise AssertionError
+
+
+def _copy(table: str, columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
 
 
 def _require_attempts(attempts: int) -> None:

@@ -40,6 +40,26 @@ class SetupError(MentorbaseError):
         return f"{self.message}. {self.hint}" if self.hint else self.message
 
 
+class KeyMissing(SetupError):
+    """There is no key to encrypt with: MENTORBASE_KEYS or MENTORBASE_INDEX_KEY is not set."""
+
+
+class KeyUnknown(SetupError):
+    """What is stored is encrypted with a key that is not among those of MENTORBASE_KEYS.
+
+    Attributes:
+        key_id: the number of that key.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, key_id: int = 0) -> None:
+        super().__init__(message, hint)
+        self.key_id = key_id
+
+
+class Tampered(MentorbaseError):
+    """What is stored does not open: somebody changed it, or put it where it does not belong."""
+
+
 class ConnectionLost(MentorbaseError):
     """The server went away or ended the connection; what was not committed is undone. Another try may succeed.
 

@@ -319,6 +319,18 @@ class Groups(Queries[S], service="groups"):
         ...
 
     @query
+    def student_groups(
+        self, student_telegram_id: Id, *, after_id: AfterId = LAST, page_size: PageSize = 50
+    ) -> list[Group]:
+        """Return one page of the groups in which a student has a seat or waits for one, newest first.
+
+        Args:
+            after_id: the last id of the page before.
+            page_size: rows at most, 1 to 500.
+        """
+        ...
+
+    @query
     def open_groups(self, language: Text, *, after_id: AfterId = LAST, page_size: PageSize = 50) -> list[Group]:
         """Return one page of the groups of a language that students may join, newest first.
 

@@ -362,10 +362,11 @@ class Notifications(Queries[S], service="notifications"):
         Args:
             quiet_from: begin of the hours in which nothing is sent, by the clock of *timezone*.
             quiet_to: their end, not included.
-            actor_id: who acts; None: the transaction's actor.
+            actor_id: who acts, a Telegram id; None: the transaction's actor.
 
         Raises:
             ActorRequired: nobody is named who acts.
+            NotPermitted: the actor is another person.
             InvalidValue: a value is outside what its column allows.
         """
         ...

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     postgres_sslcert: str | None = None
     postgres_sslkey: str | None = None
 
+    mentorbase_keys: SecretStr | None = None
+    mentorbase_index_key: SecretStr | None = None
+
     db_echo: bool = False
     db_pgbouncer: bool = False
     db_pool_min_size: Annotated[int, Field(ge=0)] = 5

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from pydantic.dataclasses import dataclass
 
 from .query import Queries, S, query
-from .types import LAST, AfterId, CefrLevel, Id, PageSize, Percent, Reason, Text
+from .types import LAST, AfterId, CefrLevel, Id, PageSize, Percent, Reason, TelegramIds, Text
 
 
 class EnrollmentStatus(StrEnum):
@@ -136,6 +136,15 @@ class Students(Queries[S], service="students"):
     @query
     def student(self, telegram_id: Id) -> Student | None:
         """Return a person's row of ``students.students``, or None if they are no student."""
+        ...
+
+    @query
+    def students(self, telegram_ids: TelegramIds) -> list[Student]:
+        """Return those of these people who are in ``students.students``, by telegram_id.
+
+        Args:
+            telegram_ids: at most 500.
+        """
         ...
 
     @query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
@@ -15,6 +16,8 @@ Id = Annotated[int, Field(ge=1, lt=10**18)]
 AfterId = Annotated[int, Field(ge=0, le=LAST)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)]
+TelegramId = Annotated[int, Field(ge=1, le=2**52 - 1)]
+TelegramIds = Annotated[Sequence[TelegramId], Field(max_length=500), AfterValidator(list)]
 PageSize = Annotated[int, Field(ge=1, le=500)]
 
 

@@ -63,6 +63,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir notifications/access.sql
 RESET ROLE;
 
+\ir links/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir links/tables.sql
 \ir links/functions.sql

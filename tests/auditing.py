@@ -37,6 +37,11 @@ class Audited:
     before: str = "SELECT 1"
 
 
+def sealed(key_id: int, text: str) -> str:
+    """What looks like a ciphertext to the database, as a literal of bytea."""
+    return "\\x01" + key_id.to_bytes(2).hex() + (bytes(20) + text.encode()).hex()
+
+
 SUBJECT = "INSERT INTO mentoring.subjects (id, user_id, title) VALUES (50, 1, 'Algebra')"
 
 AUDITED = {
@@ -47,6 +52,14 @@ AUDITED = {
         " VALUES (50, 5050, 'Plaintext', 'Plaintext', 'Plaintext')",
         change="language_code = 'ru', username = 'Plaintext2', first_name = 'Plaintext2', last_name = 'Plaintext2'",
         secret=("username", "first_name", "last_name"),
+    ),
+    "auth.user_contacts": Audited(
+        "insert update delete",
+        key={"id": 50},
+        insert="INSERT INTO auth.user_contacts (id, user_id, kind, sealed, lookup_hash)"
+        f" VALUES (50, 1, 'email', '{sealed(1, 'Plaintext')}', sha256('Plaintext'))",
+        change=f"sealed = '{sealed(2, 'Plaintext2')}', lookup_hash = sha256('Plaintext2')",
+        secret=("sealed", "lookup_hash"),
     ),
     "mentoring.settings": Audited(
         "insert update delete",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 import mentorbase
@@ -37,7 +38,9 @@ def test_both_languages_show_the_same_code_and_the_same_sections() -> None:
 
 def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MENTORBASE_DSN", dsn)
-    assert len(PYTHON) == 4
+    monkeypatch.setenv("MENTORBASE_KEYS", f"1:{b64encode(bytes(32)).decode()}")
+    monkeypatch.setenv("MENTORBASE_INDEX_KEY", b64encode(bytes([1]) * 32).decode())
+    assert len(PYTHON) == 5
     for example in PYTHON:
         exec(compile(example, "README.md", "exec"), {"__name__": "example"})
     shown = capsys.readouterr().out
@@ -46,6 +49,7 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "to 1001 Your mentor has published something new: Fractions" in shown
     assert "pending active Welcome" in shown
     assert "[1]" in shown
+    assert "['Anna@example.org']\nUser(id=1, telegram_id=1001" in shown
 
 
 def test_every_exception_of_the_package_is_listed() -> None:
@@ -69,6 +73,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Calendar,
             mentorbase.Mentoring,
             mentorbase.Notifications,
+            mentorbase.Links,
         )
         for name, found in vars(service).items()
         if isinstance(found, Query)

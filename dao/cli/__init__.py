@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from . import adopt, backup, check, demo, maintenance, migrations, server
+from . import adopt, backup, check, demo, keys, maintenance, migrations, server
 from .console import run
 
 app = typer.Typer(
     name="mentorbase",
     help="A PostgreSQL database for mentoring platforms: try it, build it, see where it stands.",
-    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status, check) not as expected.",
+    epilog="Exit codes: 0 done, 1 it could not be done, 2 wrong usage, 3 (status, check, reencrypt) not as expected.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,6 +21,7 @@ app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
 app.command()(maintenance.purge)
+app.command()(keys.reencrypt)
 app.command()(adopt.adopt)
 app.command()(check.check)
 app.command()(backup.backup)

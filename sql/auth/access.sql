@@ -7,6 +7,8 @@ GRANT INSERT (telegram_id, role, username, first_name, last_name, language_code,
 ON auth.users TO auth_app;
 GRANT UPDATE (telegram_id, role, username, first_name, last_name, language_code, timezone, is_active)
 ON auth.users TO auth_app;
+GRANT SELECT, INSERT (user_id, kind, sealed, lookup_hash), UPDATE (sealed, lookup_hash), DELETE
+ON auth.user_contacts TO auth_app;
 
 GRANT USAGE ON SCHEMA auth TO mentorbase_reader;
 GRANT SELECT ON auth.v_audit_log TO mentorbase_reader;

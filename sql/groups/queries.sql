@@ -30,6 +30,21 @@ WHERE teacher_telegram_id = :teacher_telegram_id AND id < :after_id
 ORDER BY id DESC
 LIMIT :page_size;
 
+-- name: student_groups
+-- The groups in which a student has a seat or waits for one, newest first; after_id is the last id of the page before.
+-- budget: 20 buffers
+WITH joined AS (
+    SELECT m.group_id
+    FROM groups.group_members AS m
+    WHERE m.student_telegram_id = :student_telegram_id AND m.status IN ('waiting', 'active')
+)
+
+SELECT id, teacher_telegram_id, name, language, level, capacity, status, created_at, updated_at
+FROM groups.groups
+WHERE id IN (SELECT j.group_id FROM joined AS j) AND id < :after_id
+ORDER BY id DESC
+LIMIT :page_size;
+
 -- name: open_groups
 -- The groups of a language that can be joined, newest first; after_id is the last id of the page before.
 SELECT id, teacher_telegram_id, name, language, level, capacity, status, created_at, updated_at

@@ -43,7 +43,7 @@ COMMENT ON CONSTRAINT publications_mentor_id_fkey ON mentoring.publications IS '
 CREATE SCHEMA links;
 
 COMMENT ON SCHEMA links IS
-'What joins services that share a database: functions that know two of them. Holds no data, and is for no role but the owner.';
+'What joins services that share a database: functions that know two of them, and what an application does in several at once. Holds no data.';
 
 -- The teaching services know people by telegram_id, and follow it where it changes.
 ALTER TABLE teachers.teachers
@@ -93,77 +93,31 @@ REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE CASCADE;
 COMMENT ON CONSTRAINT user_notification_settings_telegram_id_fkey ON notifications.user_notification_settings IS
 'telegram_id is the Telegram account of a user.';
 
-CREATE FUNCTION links.notify_subscribers()
-RETURNS trigger
-LANGUAGE plpgsql
-VOLATILE
-PARALLEL UNSAFE
-SECURITY DEFINER -- whoever publishes may not write notifications
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    publication record;
-BEGIN
-    FOR publication IN
-        SELECT
-            p.id, p.kind, p.reference, p.title,
-            array_agg(u.telegram_id ORDER BY u.telegram_id) AS recipients,
-            array_agg(u.language_code ORDER BY u.telegram_id) AS languages
-        FROM published AS p
-        INNER JOIN mentoring.mentor_mentee AS m ON p.mentor_id = m.mentor_id
-        INNER JOIN auth.users AS u ON m.mentee_id = u.id
-        WHERE m.status = 'active' AND u.telegram_id IS NOT NULL AND u.is_active
-            AND CASE p.kind
-                WHEN 'quiz' THEN m.subscribe_to_quizzes
-                WHEN 'course' THEN m.subscribe_to_courses
-                WHEN 'subject' THEN m.subscribe_to_subjects
-            END
-        GROUP BY p.id, p.kind, p.reference, p.title
-        ORDER BY p.id
-    LOOP
-        PERFORM notifications.enqueue_many(
-            publication.recipients, 'publication', 'telegram',
-            jsonb_build_object(
-                'publication_id', publication.id, 'kind', publication.kind,
-                'reference', publication.reference, 'title', publication.title
-            ),
-            format('publication:%s', publication.id), publication.languages
-        );
-    END LOOP;
-    RETURN NULL;
-END
-$$;
-
-COMMENT ON FUNCTION links.notify_subscribers() IS
-'Statement trigger of publications, where services share a database: queues a notification for each active subscriber of the mentor and kind who has a Telegram account, in their language and by their settings, once a publication. Without a template for publication nothing is published (MB301).';
-
-CREATE TRIGGER publications_notify_subscribers
-AFTER INSERT ON mentoring.publications
-REFERENCING NEW TABLE AS published
-FOR EACH STATEMENT EXECUTE FUNCTION links.notify_subscribers();
-
--- Teaching services know people by their Telegram ids. Whoever changes one changes it everywhere.
+-- Lessons are given by teachers, to students, maybe to a group. Whoever changes their Telegram id changes it everywhere.
 ALTER TABLE calendar.lessons
 ADD CONSTRAINT lessons_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
-REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+REFERENCES teachers.teachers (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT,
+ADD CONSTRAINT lessons_group_id_fkey FOREIGN KEY (group_id)
+REFERENCES groups.groups (id) ON DELETE RESTRICT;
 
 ALTER TABLE calendar.lesson_participants
 ADD CONSTRAINT lesson_participants_student_telegram_id_fkey FOREIGN KEY (student_telegram_id)
-REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+REFERENCES students.students (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
 
 ALTER TABLE calendar.teacher_schedules
 ADD CONSTRAINT teacher_schedules_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
-REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+REFERENCES teachers.teachers (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
 
 ALTER TABLE calendar.teacher_unavailable
 ADD CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey FOREIGN KEY (teacher_telegram_id)
-REFERENCES auth.users (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
+REFERENCES teachers.teachers (telegram_id) ON UPDATE CASCADE ON DELETE RESTRICT;
 
 COMMENT ON CONSTRAINT lessons_teacher_telegram_id_fkey ON calendar.lessons IS
-'teacher_telegram_id is the Telegram id of a user.';
+'teacher_telegram_id is the telegram_id of a teacher.';
+COMMENT ON CONSTRAINT lessons_group_id_fkey ON calendar.lessons IS 'group_id is the id of a group.';
 COMMENT ON CONSTRAINT lesson_participants_student_telegram_id_fkey ON calendar.lesson_participants IS
-'student_telegram_id is the Telegram id of a user.';
+'student_telegram_id is the telegram_id of a student.';
 COMMENT ON CONSTRAINT teacher_schedules_teacher_telegram_id_fkey ON calendar.teacher_schedules IS
-'teacher_telegram_id is the Telegram id of a user.';
+'teacher_telegram_id is the telegram_id of a teacher.';
 COMMENT ON CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey ON calendar.teacher_unavailable IS
-'teacher_telegram_id is the Telegram id of a user.';
+'teacher_telegram_id is the telegram_id of a teacher.';

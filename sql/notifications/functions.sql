@@ -729,7 +729,7 @@ $$;
 COMMENT ON FUNCTION notifications.save_settings(
     bigint, notifications.channel, text, boolean, time, time, text, bigint
 ) IS
-'Writes a person''s settings of one channel and type (all: every type without a row of its own) and returns them. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, and the constraints of user_notification_settings.';
+'Writes a person''s settings of one channel and type (all: every type without a row of its own) and returns them. actor_id: who acts, a Telegram id (NULL: the transaction''s actor). Refusals: MB001, MB002, and the constraints of user_notification_settings.';
 
 CREATE FUNCTION notifications.save_template(
     code text, language_code text, channel notifications.channel, body text, actor_id bigint DEFAULT NULL

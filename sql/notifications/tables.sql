@@ -157,6 +157,10 @@ CREATE TRIGGER user_notification_settings_require_actor
 BEFORE INSERT OR UPDATE OR DELETE ON notifications.user_notification_settings
 FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
 
+CREATE TRIGGER user_notification_settings_guard
+BEFORE INSERT OR UPDATE OR DELETE ON notifications.user_notification_settings
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('telegram_id');
+
 CREATE TRIGGER user_notification_settings_set_updated_at
 BEFORE UPDATE ON notifications.user_notification_settings
 FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
@@ -633,3 +637,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('telegram_id,channel,notifica
 INSERT INTO notifications.notification_templates (code, language_code, channel, body) VALUES
 ('publication', 'en', 'telegram', 'Your mentor has published something new: {title}'),
 ('publication', 'ru', 'telegram', 'Ваш ментор опубликовал новое: {title}');
+
+-- What students are told of a new lesson.
+INSERT INTO notifications.notification_templates (code, language_code, channel, body) VALUES
+('lesson_planned', 'en', 'telegram', 'New lesson: {title}, {starts_at} ({timezone})'),
+('lesson_planned', 'ru', 'telegram', 'Новое занятие: {title}, {starts_at} ({timezone})');

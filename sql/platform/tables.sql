@@ -17,7 +17,7 @@ CREATE TYPE platform.actor AS (
 COMMENT ON TYPE platform.actor IS 'Who is acting in this transaction, as platform.current_actor() reads it.';
 COMMENT ON COLUMN platform.actor.kind IS 'As what they act: user, admin or system.';
 COMMENT ON COLUMN platform.actor.id IS
-'The acting person: auth.users.id, or their telegram_id in the services that know people by that (teachers, students, groups). NULL for the system and for a database role that edits by hand.';
+'The acting person: auth.users.id, or their telegram_id in the services that know people by that (teachers, students, groups, calendar, notifications). NULL for the system and for a database role that edits by hand.';
 
 CREATE TYPE platform.audit_operation AS ENUM ('insert', 'update', 'delete', 'scrub');
 
@@ -41,7 +41,7 @@ CREATE TABLE platform.refusals (
 );
 
 COMMENT ON TABLE platform.refusals IS
-'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
+'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services, 3xx for queues. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
 COMMENT ON COLUMN platform.refusals.sqlstate IS 'The SQLSTATE that clients receive.';
 COMMENT ON COLUMN platform.refusals.name IS 'Short name; the Python exception is the same in CamelCase.';
 COMMENT ON COLUMN platform.refusals.meaning IS 'When it is raised.';

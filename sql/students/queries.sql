@@ -12,6 +12,14 @@ SELECT telegram_id, learning_goals, timezone, is_active, created_at, updated_at
 FROM students.students
 WHERE telegram_id = :telegram_id;
 
+-- name: students
+-- Those of these people who are students; measured with 30.
+-- budget: 130 buffers
+SELECT telegram_id, learning_goals, timezone, is_active, created_at, updated_at
+FROM students.students
+WHERE telegram_id = any(:telegram_ids)
+ORDER BY telegram_id;
+
 -- name: save_student_language
 -- A language that a student learns, from which level to which.
 INSERT INTO students.student_languages (student_telegram_id, language, current_level, target_level)

@@ -1,4 +1,4 @@
-"""The service in a database of its own, as documented; the extension that it needs, made once; analysts' views."""
+"""The service in a database of its own; the extension that it needs, made once; analysts' views."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from conftest import DEPLOY, TestServer, ensure_login
 from mentorbase import Calendar
 from mentorbase.migrate import migrate, rollback
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 
-from .school import STUDENT, TEACHER, at, imported
+from .school import TEACHER, at, imported
 
 
 @pytest.fixture
@@ -43,25 +42,6 @@ def test_no_other_service_is_here(admin):
         "SELECT nspname FROM pg_namespace WHERE nspname IN ('auth', 'calendar', 'mentoring', 'platform') ORDER BY 1"
     )
     assert found.fetchall() == [("calendar",), ("platform",)]
-
-
-def test_the_document_s_query_runs_as_written(app, admin):
-    lesson = imported(admin, at(10))
-    imported(admin, at(12), students=())
-    app.execute("SET search_path = calendar")
-    with app.cursor(row_factory=dict_row) as cursor:
-        # A student's schedule, with another person's number.
-        found = cursor.execute(
-            """
-            SELECT l.*, lp.student_telegram_id
-            FROM lessons l
-            JOIN lesson_participants lp ON l.id = lp.lesson_id
-            WHERE lp.student_telegram_id = 123456789;
-            """.replace("123456789", str(STUDENT))
-        ).fetchall()
-    assert [(row["id"], row["teacher_telegram_id"], row["student_telegram_id"]) for row in found] == [
-        (lesson, TEACHER, STUDENT)
-    ]
 
 
 def test_the_owner_makes_the_extension_and_a_rollback_drops_it(bare):

@@ -169,7 +169,9 @@ def unpack(annotation: Any) -> tuple[Any, bool, bool]:
 
 def labels(enum: str, conn: psycopg.Connection[Any]) -> list[str]:
     """The labels of a database enum, in its order; none if the type is something else."""
-    found = conn.execute("SELECT enumlabel FROM pg_enum WHERE enumtypid = %s::regtype ORDER BY enumsortorder", [enum])
+    found = conn.execute(
+        "SELECT enumlabel FROM pg_enum WHERE format_type(enumtypid, NULL) = %s ORDER BY enumsortorder", [enum]
+    )
     return [label for (label,) in found.fetchall()]
 
 

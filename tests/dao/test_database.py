@@ -18,10 +18,12 @@ from mentorbase import (
     SYSTEM,
     Actor,
     ActorRequired,
+    AlreadyExists,
     AsyncDatabase,
     ConnectionLost,
     Database,
     InvalidArgument,
+    InvalidValue,
     MentorbaseError,
     NotPermitted,
     PoolExhausted,
@@ -30,6 +32,7 @@ from mentorbase import (
     SetupError,
     Transaction,
     TransitionRefused,
+    UserRole,
 )
 from psycopg import IsolationLevel
 from psycopg.conninfo import make_conninfo
@@ -694,3 +697,47 @@ class TestAsync:
                 assert calls == 4
 
         asyncio.run(work())
+
+
+# -- Many rows
+
+
+def test_many_rows_are_copied_by_the_same_rules(db: Database, admin: psycopg.Connection) -> None:
+    columns = ["telegram_id", "role", "first_name"]
+    with db.transaction(actor=SYSTEM) as tx:
+        assert tx.copy_rows("auth.users", columns, ((1000 + i, UserRole.TEACHER, "Anna") for i in range(500))) == 500
+        assert tx.copy_rows("auth.users", columns, []) == 0
+    assert admin.execute("SELECT count(*), max(telegram_id) FROM auth.users WHERE role = 'teacher'").fetchone() == (
+        500,
+        1499,
+    )
+    assert admin.execute("SELECT count(*) FROM auth.audit_log").fetchone() == (500,)
+
+
+@pytest.mark.parametrize(
+    ("actor", "columns", "row", "kind", "sqlstate"),
+    [
+        (SYSTEM, ["telegram_id", "first_name"], (1000, "Boris"), AlreadyExists, "23505"),
+        (SYSTEM, ["telegram_id", "first_name"], (1001, " "), InvalidValue, "23514"),
+        (1, ["telegram_id", "first_name"], (1001, "Boris"), NotPermitted, "MB002"),
+        (None, ["telegram_id", "first_name"], (1001, "Boris"), ActorRequired, "MB001"),
+        (SYSTEM, ["id", "first_name"], (7, "Boris"), NotPermitted, "42501"),
+    ],
+)
+def test_a_copied_row_that_is_refused_undoes_all(
+    db: Database, admin: psycopg.Connection, actor: Any, columns: list[str], row: Any, kind: Any, sqlstate: str
+) -> None:
+    with pytest.raises(kind) as caught, db.transaction(actor=actor) as tx:
+        tx.copy_rows("auth.users", columns, [(1000, "Anna"), row])
+    assert (type(caught.value), caught.value.sqlstate) == (kind, sqlstate)
+    assert "Boris" not in str(caught.value)
+    assert admin.execute("SELECT count(*) FROM auth.users").fetchone() == (0,)
+
+
+def test_asynchronous_code_copies_the_same(dsn: str, admin: psycopg.Connection) -> None:
+    async def scenario() -> int:
+        async with AsyncDatabase.connect(dsn) as db, db.transaction(actor=SYSTEM) as tx:
+            return await tx.copy_rows("auth.users", ["first_name"], [("Anna",), ("Boris",)])
+
+    assert asyncio.run(scenario()) == 2
+    assert admin.execute("SELECT count(*) FROM auth.users").fetchone() == (2,)

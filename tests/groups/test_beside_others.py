@@ -1,11 +1,10 @@
-"""What only services that share a database can do: the documented queries, copies and cascades."""
+"""What only services that share a database can do: copies and cascades."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 import psycopg
-import pytest
 from groups.classes import assert_in_step, make_group
 from groups.home import STUDENTS, TEACHER, Home
 from mentorbase import (
@@ -17,48 +16,6 @@ from mentorbase import (
 from mentoring.lifecycle import refused
 
 A, B = STUDENTS[:2]
-
-# As the document has them, each in its own service.
-DOCUMENTED = [
-    ("auth", "SELECT * FROM users WHERE telegram_id = 101;"),
-    ("teachers", "SELECT * FROM teachers WHERE telegram_id = 101;"),
-    ("teachers", "SELECT * FROM groups WHERE teacher_telegram_id = 101;"),
-    ("students", "SELECT * FROM students WHERE telegram_id = 201;"),
-    (
-        "groups",
-        """
-        SELECT g.*, gm.student_telegram_id
-        FROM groups g
-        LEFT JOIN group_members gm ON g.id = gm.group_id
-        WHERE g.teacher_telegram_id = 101;
-        """,
-    ),
-]
-
-
-@pytest.mark.parametrize(("service", "statement"), DOCUMENTED)
-def test_a_documented_query_runs_as_written_as_its_own_service(together: Home, service: str, statement: str) -> None:
-    group = make_group(together)
-    together.db.groups.join_group(group.id, A, actor_id=A)
-    with together.admin.transaction():
-        together.admin.execute(f"SET LOCAL ROLE {service}_app; SET LOCAL search_path = {service}")
-        assert len(together.admin.execute(statement).fetchall()) == 1
-
-
-def test_every_documented_table_and_view_is_there(together: Home) -> None:
-    for name in (
-        *("teachers.teachers", "teachers.teacher_languages", "teachers.groups"),
-        *("students.students", "students.student_languages", "students.group_enrollments"),
-        *("groups.groups", "groups.group_members", "groups.group_invitations", "groups.group_progress"),
-    ):
-        assert together.admin.execute("SELECT to_regclass(%s) IS NOT NULL", [name]).fetchone() == (True,)
-
-
-def test_the_documented_query_of_groups_runs_where_the_service_lives_alone(alone: Home) -> None:
-    make_group(alone)
-    with alone.admin.transaction():
-        alone.admin.execute("SET LOCAL ROLE groups_app; SET LOCAL search_path = groups")
-        assert len(alone.admin.execute(DOCUMENTED[-1][1]).fetchall()) == 1
 
 
 def test_the_teachers_view_is_read_and_not_written(together: Home) -> None:

@@ -188,7 +188,7 @@ def test_only_in_an_active_relationship_one_is_told(db, admin, status):
 def test_many_publications_in_one_statement_and_settings_are_heard(db, admin):
     for mentee in (2, 3):
         put(admin, "active", mentee_id=mentee)
-    db.notifications.save_settings(1003, is_enabled=False, actor_id=3)
+    db.notifications.save_settings(1003, is_enabled=False, actor_id=1003)
     admin.execute("SET mentorbase.actor = 'system'")
     admin.execute(
         "INSERT INTO mentoring.publications (mentor_id, kind, reference, title)"

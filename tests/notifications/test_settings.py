@@ -9,7 +9,16 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mentorbase import SYSTEM, ActorRequired, Channel, InvalidValue, NotificationStatus, ReferenceViolation
+from mentorbase import (
+    SYSTEM,
+    Actor,
+    ActorRequired,
+    Channel,
+    InvalidValue,
+    NotificationStatus,
+    NotPermitted,
+    ReferenceViolation,
+)
 from mentoring.lifecycle import refused
 
 TELEGRAM = Channel.TELEGRAM
@@ -24,7 +33,7 @@ def person(admin: psycopg.Connection) -> None:
 
 
 def save(db, **given):
-    return db.notifications.save_settings(1001, actor_id=1, **given)
+    return db.notifications.save_settings(1001, actor_id=1001, **given)
 
 
 def enqueue(db, **given):
@@ -102,9 +111,26 @@ def test_settings_are_written_by_somebody_about_a_user(db):
     with refused(ActorRequired, "MB001"):
         db.notifications.save_settings(1001)
     with refused(ReferenceViolation, "23503", constraint="user_notification_settings_telegram_id_fkey"):
-        db.notifications.save_settings(1002, actor_id=1)
+        db.notifications.save_settings(1002, actor_id=1002)
     saved = save(db, is_enabled=False)
     assert db.notifications.settings(1001) == [saved]
+
+
+def test_a_person_writes_their_own_settings_only(db, app):
+    save(db)
+    with refused(NotPermitted, "MB002") as caught:
+        db.notifications.save_settings(1001, is_enabled=False, actor_id=1)
+    assert caught.value.values == {"telegram_id": "1001"}
+    app.execute("SET mentorbase.actor = '1002'")
+    for statement in (
+        "UPDATE notifications.user_notification_settings SET is_enabled = false",
+        "DELETE FROM notifications.user_notification_settings",
+    ):
+        with refused(NotPermitted, "MB002"):
+            app.execute(statement)
+    for actor in (Actor.admin(7), SYSTEM):
+        with db.transaction(actor=actor) as tx:
+            assert not tx.notifications.save_settings(1001, is_enabled=False).is_enabled
 
 
 def test_settings_follow_a_person_to_another_account(db, admin):

@@ -290,9 +290,10 @@ class TestStatements:
     def test_a_statement_that_finds_no_row_leaves_none(self, owner: psycopg.Connection) -> None:
         before = {schema: audit_log(owner, schema) for schema in LOGS}
         for table in AUDITED:
-            name = sql.Identifier(*table.split("."))
-            owner.execute(sql.SQL("DELETE FROM {} WHERE false").format(name))
-            owner.execute(sql.SQL("INSERT INTO {0} SELECT * FROM {0} WHERE false").format(name))
+            owner.execute(f"DELETE FROM {table} WHERE false")
+            # The key first, which no table computes.
+            key = ", ".join(AUDITED[table].key)
+            owner.execute(f"INSERT INTO {table} ({key}) SELECT {key} FROM {table} WHERE false")
         assert {schema: audit_log(owner, schema) for schema in LOGS} == before
 
     def test_a_copy_leaves_a_row_for_each(self, owner: psycopg.Connection) -> None:

@@ -26,6 +26,12 @@ GRANTS: dict[str, dict[str, Privileges]] = {
             "INSERT": "telegram_id role username first_name last_name language_code timezone",
             "UPDATE": "telegram_id role username first_name last_name language_code timezone is_active",
         },
+        "table auth.user_contacts": {
+            "SELECT": ALL,
+            "INSERT": "user_id kind sealed lookup_hash",
+            "UPDATE": "sealed lookup_hash",
+            "DELETE": ALL,
+        },
     },
     "mentoring_app": {
         "schema platform": USE,
@@ -233,6 +239,12 @@ GRANTS: dict[str, dict[str, Privileges]] = {
         "time without time zone,time without time zone,text,bigint)": CALL,
         "function notifications.save_template(text,text,notifications.channel,text,bigint)": CALL,
     },
+    "links_app": {
+        "schema links": USE,
+        "function links.create_lesson(bigint,bigint,bigint[],text,timestamp with time zone,timestamp with time zone,"
+        "bigint,text)": CALL,
+        "function links.user_profile(bigint,integer)": CALL,
+    },
     "mentorbase_reader": {
         "schema platform": USE,
         "type platform.actor_kind": USE,
@@ -302,6 +314,7 @@ MEMBERS = {
         "auth_app",
         "calendar_app",
         "groups_app",
+        "links_app",
         "mentoring_app",
         "notifications_app",
         "students_app",

@@ -71,6 +71,13 @@ def fill(conn: psycopg.Connection) -> None:
         )
         conn.execute(
             """
+            INSERT INTO auth.user_contacts (user_id, kind, sealed, lookup_hash)
+            SELECT i, k.kind, '\\x010001' || sha256('sealed'), sha256((i || k.kind::text)::bytea)
+            FROM generate_series(1, 3) AS i, unnest(enum_range(NULL::auth.contact_kind)) AS k (kind)
+            """
+        )
+        conn.execute(
+            """
             INSERT INTO mentoring.user_profiles (user_id, mentor_bio, mentor_rate, mentor_rate_currency, max_mentees)
             VALUES (1, 'Teaches.', 12.50, 'EUR', 10)
             """
@@ -149,6 +156,7 @@ def _plan(conn: psycopg.Connection) -> None:
         SELECT l.id, s.id FROM calendar.lessons AS l, (VALUES (1002), (1003)) AS s (id)
         """
     )
+    conn.execute("UPDATE calendar.lessons SET group_id = 1 WHERE status = 'planned'")
     conn.execute("SET LOCAL mentorbase.actor = '1001'")
     conn.execute(
         """
@@ -174,6 +182,7 @@ def _plan(conn: psycopg.Connection) -> None:
 
 
 def _notify(conn: psycopg.Connection) -> None:
+    conn.execute("SET LOCAL mentorbase.actor = 'system'")
     conn.execute("SELECT notifications.save_settings(1002, 'telegram', quiet_from => '22:00', quiet_to => '07:00')")
     conn.execute(
         "INSERT INTO notifications.unreachable_recipients (recipient_telegram_id, channel) VALUES (1004, 'telegram')"

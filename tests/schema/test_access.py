@@ -10,7 +10,7 @@ from mentorbase.catalog import describe
 from schema.support import SERVICES, found
 
 OWNER, ALL_APPS, READER = "mentorbase_owner", "mentorbase_app", "mentorbase_reader"
-APPS = {service: f"{service}_app" for service in SERVICES}
+APPS = {service: f"{service}_app" for service in [*SERVICES, "links"]}
 
 
 class Grant(NamedTuple):

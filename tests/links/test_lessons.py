@@ -1,4 +1,4 @@
-"""Where the calendar shares a database with auth, its people are users, and follow their Telegram ids."""
+"""Where the calendar shares a database with the others, its people are teachers and students."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from conftest import DEPLOY
 from mentorbase import SYSTEM, Actor, AttendanceStatus, Database, ReferenceViolation
 from mentorbase.errors import translated
+from mentorbase.migrate import migrate, rollback, status
+from psycopg.conninfo import make_conninfo
 
 HOUR = timedelta(hours=1)
 TODAY = datetime.now(UTC)
@@ -15,10 +18,12 @@ TODAY = datetime.now(UTC)
 
 @pytest.fixture
 def users(db: Database) -> None:
-    """Telegram ids 101 to 105."""
+    """Telegram ids 101 to 105: a teacher and students."""
     with db.transaction(actor=SYSTEM) as tx:
         for telegram_id in range(101, 106):
             tx.auth.create_user(first_name="A", telegram_id=telegram_id)
+            tx.students.save_student(telegram_id)
+        tx.teachers.save_teacher(101)
 
 
 @pytest.mark.usefixtures("users")
@@ -35,9 +40,15 @@ def users(db: Database) -> None:
             ),
             "lesson_participants_student_telegram_id_fkey",
         ),
+        (
+            lambda c: c.plan_lesson(101, "x", TODAY + HOUR, TODAY + 2 * HOUR, group_id=7, actor_id=101),
+            "lessons_group_id_fkey",
+        ),
     ],
 )
-def test_a_lesson_is_for_users_only(db: Database, admin: psycopg.Connection, call, constraint) -> None:
+def test_a_lesson_is_a_teacher_s_for_students_and_for_a_group_that_exists(
+    db: Database, admin: psycopg.Connection, call, constraint
+) -> None:
     with pytest.raises(ReferenceViolation) as caught:
         call(db.calendar)
     assert caught.value.constraint == constraint
@@ -86,3 +97,27 @@ def test_who_has_lessons_is_not_deleted(db: Database, admin: psycopg.Connection)
     for telegram_id in (101, 102):
         with pytest.raises(ReferenceViolation), translated, admin.transaction():
             admin.execute("DELETE FROM auth.users WHERE telegram_id = %s", [telegram_id])
+
+
+def test_whom_only_the_calendar_knew_gets_an_empty_profile(admin: psycopg.Connection) -> None:
+    admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO {DEPLOY}")
+    dsn = make_conninfo(admin.info.dsn, user=DEPLOY)
+    known = [migration.id for migration in status(dsn)]
+    rollback(dsn, len(known) - known.index("links.0021.lessons"))
+    with admin.transaction():
+        admin.execute("SET LOCAL mentorbase.actor = 'system'")
+        admin.execute("INSERT INTO auth.users (telegram_id, first_name) SELECT i, 'P' FROM generate_series(1, 3) AS i")
+        admin.execute(
+            "SELECT id FROM calendar.plan_lesson(1, 'x', now(), now() + interval '1 hour', ARRAY[2]::bigint[])"
+        )
+        admin.execute(
+            "INSERT INTO calendar.teacher_unavailable (teacher_telegram_id, starts_at, ends_at)"
+            " VALUES (3, now(), now() + interval '1 hour')"
+        )
+
+    migrate(dsn)
+
+    assert admin.execute("SELECT telegram_id FROM teachers.teachers ORDER BY 1").fetchall() == [(1,), (3,)]
+    assert admin.execute("SELECT telegram_id FROM students.students").fetchall() == [(2,)]
+    unchecked = admin.execute("SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated").fetchall()
+    assert unchecked == []
