@@ -10,6 +10,7 @@ from pathlib import Path
 import pgbouncer
 import psycopg
 import pytest
+from clones import clone_of
 from mentorbase.database import Database
 from mentorbase.embedded import server
 from mentorbase.migrate import migrate
@@ -92,7 +93,7 @@ def _load(*, host: str, port: int, user: str, dbname: str, password: str | None,
 pg_template = factories.postgresql_noproc(
     depends_on="pg_server", dbname="mentorbase_test", load=[_load], load_autocommit=True
 )
-postgresql = factories.postgresql("pg_template")
+postgresql = clone_of("pg_template")
 
 
 @pytest.fixture
