@@ -14,6 +14,7 @@ from clones import clone_of
 from mentorbase.database import Database
 from mentorbase.embedded import server
 from mentorbase.migrate import migrate
+from mentorbase.settings import Settings
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pytest_postgresql import factories
 
@@ -146,8 +147,8 @@ def app(direct_dsn: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def db(dsn: str) -> Iterator[Database]:
-    """The DAO on the test's own database, as the application."""
-    with Database.connect(dsn) as database:
+    """The DAO on the test's own database, as the application; a pool that keeps one connection is made sooner."""
+    with Database.connect(dsn, settings=Settings.load().model_copy(update={"db_pool_min_size": 1})) as database:
         yield database
 
 
