@@ -145,8 +145,8 @@ def _invitations(world: World, plan: list[Group]) -> Iterator[str]:
     draw = world.chance("groups.group_invitations").random
     null, made, ended = r"\N", world.at(world.now - 20 * 24), world.at(world.now - 4 * 24)
     for group in plan:
-        for number in range(5):
-            status = one_of(("declined", "expired", "revoked", "pending"), draw())
+        for number in range(15):
+            status = one_of(("declined", "expired", "revoked", "declined", "expired", "pending"), draw())
             if status == "pending" and group.status not in ("open", "closed"):
                 status = "revoked"
             # Nobody has the secret, so that nobody can use it.

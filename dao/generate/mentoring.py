@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from operator import itemgetter
 from random import Random
 
@@ -420,21 +420,19 @@ def _booked(world: World, number: int, begins: int) -> int:
 
 
 def _bookings(world: World, plan: list[Relation]) -> Iterator[str]:
-    instants, shift, now, null = world.instants, world.at, world.now, r"\N"
-    offset = instants.index(shift(0))
-    subjects = {id(relation): relation.subject for relation in plan}
+    instants, now, null = world.instants, world.now, r"\N"
+    offset = instants.index(world.at(0))
+    hours = [f"{begins}\t{ends}" for begins, ends in pairwise(instants)]
+    people = {id(r): f"{r.subject}\t{r.mentor}\t{r.mentee}\t{r.id or null}" for r in plan}
     for number, r, begins, status, by in _sessions(world, plan):
         booked = instants[offset + _booked(world, number, begins)]
         if by:
-            who, when = r.person(by), instants[offset + min(begins - 24, now - 1)]
-            last = when
+            last = instants[offset + min(begins - 24, now - 1)]
+            cancelled = f"{r.person(by)}\t{last}"
         else:
-            who, when = null, null
             last = booked if status == "pending" else instants[offset + min(begins + 1, now)]
-        yield (
-            f"{number}\t{subjects[id(r)]}\t{r.mentor}\t{r.mentee}\t{r.id or null}\t{status}\t"
-            f"{instants[offset + begins]}\t{instants[offset + begins + 1]}\t{who}\t{when}\t{booked}\t{last}\n"
-        )
+            cancelled = "\\N\t\\N"
+        yield f"{number}\t{people[id(r)]}\t{status}\t{hours[offset + begins]}\t{cancelled}\t{booked}\t{last}\n"
 
 
 def _booking_steps(world: World, plan: list[Relation]) -> Iterator[str]:
