@@ -13,7 +13,7 @@ KNOWN = {
     "teacher": "SELECT teacher_telegram_id FROM calendar.lessons GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1",
     "student": "SELECT student_telegram_id FROM calendar.lesson_participants"
     " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1",
-    "other": "SELECT max(telegram_id) FROM auth.users",
+    "other": "SELECT max(telegram_id) FROM students.students",
     "planned": "SELECT min(l.id) FROM calendar.lessons AS l WHERE l.status = 'planned'"
     " AND EXISTS (SELECT FROM calendar.lesson_participants AS p WHERE p.lesson_id = l.id)",
     "participant": "SELECT min(student_telegram_id) FROM calendar.lesson_participants WHERE lesson_id = {planned}",

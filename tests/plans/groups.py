@@ -30,6 +30,7 @@ CALLS: dict[str, list[Call]] = {
     "group": [Call({"group_id": "@group"}, {"groups_pkey"})],
     "teacher_groups": [Call({"teacher_telegram_id": "@teacher"}, {"groups_teacher_telegram_id_idx"})],
     # By groups_open_idx, or by the key from the newest on: so few groups are all the same.
+    "student_groups": [Call({"student_telegram_id": "@student"})],
     "open_groups": [Call({"language": "en"})],
     "group_seats": [Call({"group_id": "@group"}, {"groups_pkey", "group_members_group_id_idx"})],
     "member": [Call({"member_id": "@member"}, {"group_members_pkey"})],

@@ -10,6 +10,7 @@ from plans.calls import Call
 KNOWN = {
     "student": "SELECT student_telegram_id FROM students.group_enrollments"
     " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1",
+    "thirty": "SELECT array_agg(telegram_id) FROM students.students WHERE telegram_id % 300 = 7",
     "enrollment": "SELECT max(id) FROM students.group_enrollments WHERE status = 'enrolled'",
     "group": "SELECT group_id FROM students.group_enrollments GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1",
 }
@@ -18,6 +19,7 @@ ALONE = "ALTER TABLE students.group_enrollments DISABLE TRIGGER group_enrollment
 
 CALLS: dict[str, list[Call]] = {
     "student": [Call({"telegram_id": "@student"}, {"students_pkey"})],
+    "students": [Call({"telegram_ids": "@thirty"}, {"students_pkey"})],
     "student_languages": [Call({"telegram_id": "@student"}, {"student_languages_pkey"})],
     "enrollment": [Call({"enrollment_id": "@enrollment"}, {"group_enrollments_pkey"})],
     "enrollments": [Call({"telegram_id": "@student"}, {"group_enrollments_student_telegram_id_idx"})],

@@ -17,7 +17,7 @@ import pytest
 from conftest import TestServer
 from dao.contract import services
 from mentorbase.query import Queries, Query
-from plans import auth, calendar, groups, mentoring, notifications, students, teachers
+from plans import auth, calendar, groups, links, mentoring, notifications, students, teachers
 from plans.calls import Call
 from plans.volume import load
 from psycopg import sql
@@ -27,7 +27,7 @@ from schema.support import new_database
 
 CALLS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (auth, calendar, groups, mentoring, notifications, students, teachers)
+    for module in (auth, calendar, groups, links, mentoring, notifications, students, teachers)
 }
 PLANS = ("force_custom_plan", "force_generic_plan")
 BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")

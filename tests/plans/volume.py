@@ -30,6 +30,15 @@ INSERT INTO groups.group_progress (
 )
 SELECT id, current_date - day, capacity, 0, 0, 0, 0 FROM groups.groups CROSS JOIN generate_series(1, 30) AS day;
 
+INSERT INTO auth.user_contacts (user_id, kind, sealed, lookup_hash)
+SELECT
+    u.id, kind, set_byte('\\x010001'::bytea, 2, (1 + u.id % 3)::integer) || sha256(u.id::text::bytea),
+    sha256(('contact ' || u.id)::bytea)
+FROM auth.users AS u CROSS JOIN unnest(enum_range(NULL::auth.contact_kind)) AS kind;
+
+INSERT INTO groups.groups (teacher_telegram_id, name, language, capacity, status)
+SELECT t.telegram_id, 'Long ago', 'en', 10, 'completed' FROM teachers.teachers AS t CROSS JOIN generate_series(1, 3);
+
 INSERT INTO notifications.unreachable_recipients (recipient_telegram_id, channel)
 SELECT 5000 + i, 'telegram' FROM generate_series(1, 20000) AS i
 """
@@ -56,7 +65,9 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
                         copy(admin, rows)
                 for trigger in rows.without if guarded else ():
                     admin.execute(f"ALTER TABLE {rows.table} ENABLE TRIGGER {trigger}")
-    admin.execute(_REST)
+    with admin.transaction():
+        admin.execute("SET LOCAL session_replication_role = replica")
+        admin.execute(_REST)
     # Pages become all-visible only once the commit is known to be on disk.
     admin.execute("SET synchronous_commit = on")
     # ANALYZE takes a sample at random; a large one makes the same plans each time.
