@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import adopt, backup, check, demo, keys, maintenance, migrations, server
+from . import adopt, backup, check, demo, generate, keys, maintenance, migrations, server
 from .console import run
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command()(demo.demo)
 app.command()(migrations.migrate)
 app.command()(migrations.rollback)
 app.command()(migrations.status)
+app.command()(generate.generate)
 app.command()(maintenance.purge)
 app.command()(keys.reencrypt)
 app.command()(adopt.adopt)

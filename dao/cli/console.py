@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ..connection import explain_connection, primary_message
 from ..errors import MentorbaseError, Refusal, SetupError
+from ..generate import Progress as RowsProgress
 from ..migrate import Progress as MigrationProgress
 from ..migration_locks import is_about_connection
 
@@ -120,5 +121,15 @@ def migration_bar(bars: Progress, description: str) -> MigrationProgress:
         if task is None:
             task = bars.add_task(description, total=total)
         bars.update(task, completed=done, total=total)
+
+    return show
+
+
+def rows_bar(bars: Progress, description: str) -> RowsProgress:
+    """Return a callback that shows how rows are loaded, one table after another, as a bar of *bars*."""
+    task = bars.add_task(description, total=None)
+
+    def show(table: str, sent: int, count: int | None) -> None:
+        bars.update(task, description=f"{description}: {table}", completed=sent, total=count)
 
     return show

@@ -16,11 +16,11 @@ from .. import migrate as migrator
 from ..connection import parse_dsn
 from ..database import Database
 from ..embedded import Server, server
-from ..errors import SetupError
+from ..generate import Scale, generate
 from ..mentoring import RelationshipStatus
 from ..settings import Settings
 from . import school
-from .console import Dsn, Json, migration_bar, out, print_json, progress
+from .console import Dsn, Json, migration_bar, out, print_json, progress, rows_bar
 
 _DATABASE, _DEPLOYER, _APPLICATION = "mentorbase", "demo_deployer", "demo_application"
 _KEEP = "[bold]mentorbase up[/] starts one that stays, data included, and says the same of it."
@@ -49,7 +49,7 @@ class _Target:
 
 def demo(
     dsn: Dsn = None,
-    scale: Annotated[school.Scale, typer.Option(help="How many people the school has.")] = school.Scale.SMALL,
+    scale: Annotated[Scale, typer.Option(help="How large the school is.")] = Scale.SMALL,
     wait: Annotated[bool, typer.Option("--wait", help="Keep the server until Enter, to look around.")] = False,
     json: Json = False,
 ) -> None:
@@ -71,11 +71,8 @@ def demo(
             migrator.migrate(target.deployer, progress=migration_bar(bars, "Applying migrations"))
             if target.private:
                 _admit_application(target.private)
+            generate(target.deployer, scale, progress=rows_bar(bars, "Filling the school"))
             with Database.connect(target.application, settings=settings) as db:
-                _refuse_used(db)
-                people = bars.add_task("Filling the school", total=school.steps(scale))
-                for _ in school.fill(db, scale):
-                    bars.advance(people)
                 story = school.play(db)
         if json:
             print_json(_document(story, target))
@@ -98,16 +95,6 @@ def _admit_application(started: Server) -> None:
     """Make the application's login, which is no owner."""
     with psycopg.connect(started.dsn(), autocommit=True) as conn:
         conn.execute(f"CREATE ROLE {_APPLICATION} LOGIN IN ROLE mentorbase_app".encode())
-
-
-def _refuse_used(db: Database) -> None:
-    with db.transaction(read_only=True) as tx:
-        used = tx.connection.execute("SELECT EXISTS (SELECT FROM auth.users)").fetchone()
-    if used and used[0]:
-        raise SetupError(
-            "this database already holds people, and the demonstration fills an empty one only",
-            "Name a new database with --dsn, or none at all for a private server",
-        )
 
 
 def _show(story: school.Story) -> None:

@@ -1,35 +1,17 @@
-"""The demonstration's school and the story that is played in it. Deterministic; acts through the DAO only."""
+"""The story that is played in the demonstration. Deterministic; acts through the DAO only."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
 from ..actor import SYSTEM, Actor
 from ..auth import User, UserRole
-from ..database import Database, Transaction
+from ..database import Database
 from ..errors import Refusal
 from ..mentoring import LIVE, Relationship, RelationshipStatus, Statistics, Step
-
-_SEED = 20260301
-_FIRST = "Farid Galina Hugo Irina Jonas Karina Leo Maria Nikita Olga Pavel Rosa Sergei Tamara Ulla Viktor"
-_LAST = "Ivanov Keller Sidorova Novak Aliyev Orlova Lindt Pavlenko Weber Smirnova Costa Belova Petrov Haas Morozova"
-_SUBJECTS = ("algebra", "Python", "German", "physics", "chess", "statistics", "English", "piano")
-_ZONES = ("Europe/Moscow", "Europe/Berlin", "Asia/Almaty", "Asia/Yekaterinburg")
-
-
-class Scale(StrEnum):
-    """How many people go to the school."""
-
-    TINY = "tiny"
-    SMALL = "small"
-
-
-_SIZES = {Scale.TINY: (3, 12), Scale.SMALL: (12, 120)}
 
 
 @dataclass(slots=True)
@@ -51,72 +33,6 @@ class Story:
     board: list[Relationship] = field(default_factory=list)
     statistics: dict[int, Statistics] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
-
-
-def steps(scale: Scale) -> int:
-    """Return how many times `fill` yields."""
-    mentors, mentees = _SIZES[scale]
-    return mentors + mentees
-
-
-def fill(db: Database, scale: Scale) -> Iterator[None]:
-    """Make mentors with profiles, mentees, and their relationships; yields after each person."""
-    chance = random.Random(_SEED)  # noqa: S311 - no secret
-    mentors, mentees = _SIZES[scale]
-    teachers = []
-    for number in range(mentors):
-        with db.transaction(actor=SYSTEM) as tx:
-            teacher = _person(tx, chance, UserRole.TEACHER, number)
-            tx.mentoring.save_profile(
-                teacher.id,
-                mentor_bio=f"Teaches {chance.choice(_SUBJECTS)} since {chance.randrange(1998, 2024)}.",
-                mentor_rate=Decimal(chance.randrange(15, 80)),
-                mentor_rate_currency="EUR",
-                max_mentees=chance.choice((None, 8, 12, 20)),
-                timezone=teacher.timezone,
-            )
-        teachers.append(teacher)
-        yield
-    for number in range(mentees):
-        with db.transaction(actor=SYSTEM) as tx:
-            learner = _person(tx, chance, UserRole.STUDENT, mentors + number)
-        # Some mentors are sought by many, most by few.
-        for mentor in {teachers[int(mentors * chance.random() ** 2)] for _ in range(chance.randrange(1, 4))}:
-            _live_a_little(db, chance, mentor.id, learner.id)
-        yield
-
-
-def _person(tx: Transaction, chance: random.Random, role: UserRole, number: int) -> User:
-    return tx.auth.create_user(
-        first_name=chance.choice(_FIRST.split()),
-        last_name=chance.choice(_LAST.split()),
-        telegram_id=700_000_000 + number,
-        role=role,
-        language_code=chance.choice(("ru", "en", "de")),
-        timezone=chance.choice(_ZONES),
-    )
-
-
-def _live_a_little(db: Database, chance: random.Random, mentor: int, mentee: int) -> None:
-    """Let one relationship begin and go as far as chance has it; a full mentor stops it."""
-    asks, answers = (mentee, mentor) if chance.random() < 0.8 else (mentor, mentee)
-    link = db.mentoring.request(mentor, mentee, actor_id=asks)
-    fate = chance.random()
-    try:
-        if fate < 0.15:
-            return
-        if fate < 0.2:
-            db.mentoring.reject(link.id, actor_id=answers, reason="No time this term")
-            return
-        db.mentoring.accept(link.id, actor_id=answers)
-        if fate < 0.3:
-            db.mentoring.pause(link.id, actor_id=mentee, resume_at=datetime.now(UTC) + timedelta(days=14))
-        elif fate < 0.45:
-            db.mentoring.complete(link.id, actor_id=mentor, reason="Passed the exam")
-        elif fate < 0.5:
-            db.mentoring.terminate(link.id, actor_id=mentee, reason="Moved away")
-    except Refusal:
-        db.mentoring.cancel(link.id, actor_id=asks, reason="Waited long enough")
 
 
 def play(db: Database) -> Story:

@@ -1,5 +1,6 @@
 -- name: create_user
 -- Registers a person.
+-- budget: 15 buffers
 INSERT INTO auth.users (telegram_id, role, username, first_name, last_name, language_code, timezone)
 VALUES (:telegram_id, :role, :username, :first_name, :last_name, :language_code, :timezone)
 RETURNING
@@ -8,6 +9,7 @@ RETURNING
 
 -- name: user
 -- One person, by id.
+-- budget: 6 buffers
 SELECT
     id, telegram_id, role, username, first_name, last_name, language_code, timezone, is_active,
     created_at, updated_at
@@ -16,6 +18,7 @@ WHERE id = :user_id;
 
 -- name: user_by_telegram_id
 -- One person, by their Telegram account.
+-- budget: 6 buffers
 SELECT
     id, telegram_id, role, username, first_name, last_name, language_code, timezone, is_active,
     created_at, updated_at

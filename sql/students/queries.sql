@@ -1,5 +1,6 @@
 -- name: save_student
 -- Makes a person a student, or replaces all that their profile says.
+-- budget: 25 buffers
 INSERT INTO students.students (telegram_id, learning_goals, timezone, is_active)
 VALUES (:telegram_id, :learning_goals, :timezone, :is_active)
 ON CONFLICT (telegram_id) DO UPDATE
@@ -8,6 +9,7 @@ RETURNING telegram_id, learning_goals, timezone, is_active, created_at, updated_
 
 -- name: student
 -- One student, by their Telegram account.
+-- budget: 6 buffers
 SELECT telegram_id, learning_goals, timezone, is_active, created_at, updated_at
 FROM students.students
 WHERE telegram_id = :telegram_id;
@@ -22,6 +24,7 @@ ORDER BY telegram_id;
 
 -- name: save_student_language
 -- A language that a student learns, from which level to which.
+-- budget: 11 buffers
 INSERT INTO students.student_languages (student_telegram_id, language, current_level, target_level)
 VALUES (:telegram_id, :language, :current_level, :target_level)
 ON CONFLICT (student_telegram_id, language) DO UPDATE
@@ -30,12 +33,14 @@ RETURNING student_telegram_id, language, current_level, target_level, created_at
 
 -- name: remove_student_language
 -- A student learns a language no more; the language, or no row if they did not learn it.
+-- budget: 5 buffers
 DELETE FROM students.student_languages
 WHERE student_telegram_id = :telegram_id AND language = :language
 RETURNING language;
 
 -- name: student_languages
 -- The languages that a student learns.
+-- budget: 6 buffers
 SELECT student_telegram_id, language, current_level, target_level, created_at, updated_at
 FROM students.student_languages
 WHERE student_telegram_id = :telegram_id
@@ -43,18 +48,21 @@ ORDER BY language;
 
 -- name: apply_to_group
 -- A student asks for a seat in a group, or is enrolled at once.
+-- budget: 45 buffers
 SELECT
     id, student_telegram_id, group_id, membership_id, status, progress, enrolled_at, ended_at, created_at, updated_at
 FROM students.apply_to_group(:telegram_id, :group_id, :status, :actor_id, :reason);
 
 -- name: change_enrollment
 -- Takes one step of an enrollment, or records progress, or both; NULL leaves as it is.
+-- budget: 50 buffers
 SELECT
     id, student_telegram_id, group_id, membership_id, status, progress, enrolled_at, ended_at, created_at, updated_at
 FROM students.change_enrollment(:enrollment_id, :to_status, :progress, :actor_id, :reason);
 
 -- name: enrollment
 -- One enrollment, by id.
+-- budget: 6 buffers
 SELECT
     id, student_telegram_id, group_id, membership_id, status, progress, enrolled_at, ended_at, created_at, updated_at
 FROM students.group_enrollments
@@ -62,6 +70,7 @@ WHERE id = :enrollment_id;
 
 -- name: enrollments
 -- A student's enrollments, newest first; after_id is the last id of the page before.
+-- budget: 11 buffers
 SELECT
     id, student_telegram_id, group_id, membership_id, status, progress, enrolled_at, ended_at, created_at, updated_at
 FROM students.group_enrollments
@@ -71,6 +80,7 @@ LIMIT :page_size;
 
 -- name: group_enrollments
 -- A group's enrollments, newest first; after_id is the last id of the page before.
+-- budget: 6 buffers
 SELECT
     id, student_telegram_id, group_id, membership_id, status, progress, enrolled_at, ended_at, created_at, updated_at
 FROM students.group_enrollments
@@ -80,6 +90,7 @@ LIMIT :page_size;
 
 -- name: enrollment_history
 -- The steps of one enrollment, oldest first; after_id is the last id of the page before.
+-- budget: 6 buffers
 SELECT
     id, enrollment_id, student_telegram_id, group_id, from_status, to_status, actor_kind, actor_id, reason, occurred_at
 FROM students.group_enrollments_history

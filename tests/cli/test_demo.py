@@ -115,7 +115,7 @@ def test_demo_fills_an_empty_database_of_yours_once(tmp_path: Path, empty_dsn: s
     assert again.returncode == 1
     assert "error: this database already holds people" in again.stderr
     with psycopg.connect(empty_dsn) as conn:
-        assert conn.execute("SELECT count(*) FROM auth.users").fetchone() == (20,)
+        assert conn.execute("SELECT count(*) FROM auth.users").fetchone() == (21,)
 
 
 def test_demo_without_postgresql_names_both_ways_out(tmp_path: Path) -> None:

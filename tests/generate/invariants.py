@@ -1,0 +1,162 @@
+"""What holds after a load, as queries that find who breaks it. At any volume: each reads its tables a few times."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+import psycopg
+
+
+def _story(subject: LiteralString, history: LiteralString, key: LiteralString) -> LiteralString:
+    """A history begins with nothing, goes by steps that exist, forward in time, and ends where its subject stands."""
+    return f"""
+SELECT {key}
+FROM (
+    SELECT
+        h.{key}, h.from_status, h.to_status, h.occurred_at, s.status,
+        lag(h.to_status) OVER w AS before, lag(h.occurred_at) OVER w AS earlier,
+        lead(h.id) OVER w IS NULL AS is_last
+    FROM {history} AS h LEFT JOIN {subject} AS s ON h.{key} = s.id
+    WINDOW w AS (PARTITION BY h.{key} ORDER BY h.id)
+) AS step
+WHERE
+    from_status IS DISTINCT FROM before OR occurred_at < earlier OR occurred_at > now() OR status IS NULL
+    OR (is_last AND to_status <> status)
+    OR NOT EXISTS (
+        SELECT FROM {subject}_transitions AS t
+        WHERE t.from_status IS NOT DISTINCT FROM step.from_status AND t.to_status = step.to_status
+    )
+UNION ALL
+SELECT id FROM {subject} AS s WHERE NOT EXISTS (SELECT FROM {history} AS h WHERE h.{key} = s.id)
+"""
+
+
+def _twice(person: LiteralString, source: LiteralString) -> LiteralString:
+    """Who is in two places at once."""
+    return f"""
+SELECT {person}
+FROM (
+    SELECT {person}, begins, lag(ends) OVER (PARTITION BY {person} ORDER BY begins) AS busy_until FROM {source} AS s
+) AS t
+WHERE begins < busy_until
+"""
+
+
+_SESSIONS: LiteralString = (
+    "(SELECT mentor_id, user_id, booked_date AS begins, ends_at AS ends FROM mentoring.subject_schedule"
+    " WHERE status <> 'cancelled')"
+)
+_EVERYTHING: LiteralString = """(
+    SELECT u.telegram_id AS person, b.booked_date AS begins, b.ends_at AS ends
+    FROM mentoring.subject_schedule AS b INNER JOIN auth.users AS u ON u.id IN (b.mentor_id, b.user_id)
+    WHERE b.status <> 'cancelled'
+    UNION ALL
+    SELECT teacher_telegram_id, starts_at, ends_at FROM calendar.lessons WHERE occupies
+    UNION ALL
+    SELECT student_telegram_id, starts_at, ends_at FROM calendar.lesson_participants WHERE occupies
+)"""
+
+OFFENDERS: dict[str, LiteralString] = {
+    "relationships have gone by their life cycle": _story(
+        "mentoring.mentor_mentee", "mentoring.mentor_mentee_history", "relationship_id"
+    ),
+    "bookings have gone by theirs": _story(
+        "mentoring.subject_schedule", "mentoring.subject_schedule_history", "booking_id"
+    ),
+    "no mentor is in two sessions at once": _twice("mentor_id", _SESSIONS),
+    "no mentee is in two sessions at once": _twice("user_id", _SESSIONS),
+    "a session lies within its relationship": """
+        SELECT b.id
+        FROM mentoring.subject_schedule AS b INNER JOIN mentoring.mentor_mentee AS m ON b.relationship_id = m.id
+        WHERE m.accepted_at IS NULL OR b.created_at < m.accepted_at OR b.ends_at > m.ended_at
+    """,
+    "a booking counts for its pair's relationship if there is any": """
+        SELECT b.id
+        FROM mentoring.subject_schedule AS b
+        INNER JOIN mentoring.mentor_mentee AS m ON b.mentor_id = m.mentor_id AND b.user_id = m.mentee_id
+        WHERE b.relationship_id IS NULL
+    """,
+    "what is over has an outcome, or waits for one; what is to come has none": """
+        SELECT id FROM mentoring.subject_schedule
+        WHERE (ends_at > now() AND status IN ('completed', 'no_show')) OR (ends_at <= now() AND status = 'pending')
+            OR created_at > booked_date OR cancelled_at > booked_date OR updated_at > now()
+    """,
+    "nobody has more mentees than places": """
+        SELECT p.user_id
+        FROM mentoring.user_profiles AS p
+        INNER JOIN mentoring.mentor_mentee AS m ON p.user_id = m.mentor_id AND m.status IN ('active', 'paused')
+        GROUP BY p.user_id
+        HAVING count(*) > p.max_mentees
+    """,
+    "nobody waits for more answers than allowed": """
+        SELECT mentee_id FROM mentoring.mentor_mentee
+        WHERE status = 'pending' AND initiated_by = 'mentee'
+        GROUP BY 1
+        HAVING count(*) > mentoring.setting('open_requests')
+    """,
+    "no request waits longer than it may": """
+        SELECT id FROM mentoring.mentor_mentee
+        WHERE status = 'pending'
+            AND created_at <= now() - make_interval(days => mentoring.setting('request_expiry')::integer)
+    """,
+    "nobody is with whom they block": """
+        SELECT m.id
+        FROM mentoring.mentor_mentee AS m
+        INNER JOIN mentoring.blocks AS b
+            ON (b.blocker_id, b.blocked_id) IN ((m.mentor_id, m.mentee_id), (m.mentee_id, m.mentor_id))
+        WHERE m.status IN ('pending', 'active', 'paused')
+    """,
+    "groups are not fuller than full, and nobody waits beside a free seat": """
+        SELECT g.id
+        FROM groups.groups AS g INNER JOIN groups.group_members AS m ON g.id = m.group_id
+        GROUP BY g.id
+        HAVING count(*) FILTER (WHERE m.status = 'active') > g.capacity
+            OR (count(*) FILTER (WHERE m.status = 'waiting') > 0
+                AND count(*) FILTER (WHERE m.status = 'active') < g.capacity)
+            OR min(m.requested_at) FILTER (WHERE m.status = 'waiting')
+                < max(m.requested_at) FILTER (WHERE m.status = 'active')
+            OR (g.status IN ('completed', 'cancelled') AND bool_or(m.status IN ('waiting', 'active')))
+    """,
+    "enrollments say what memberships say": """
+        SELECT m.id
+        FROM groups.group_members AS m FULL JOIN students.group_enrollments AS e ON m.id = e.membership_id
+        WHERE (m.group_id, m.student_telegram_id, m.progress, m.joined_at, m.ended_at)
+            IS DISTINCT FROM (e.group_id, e.student_telegram_id, e.progress, e.enrolled_at, e.ended_at)
+            OR links.enrollment_status(m.status) IS DISTINCT FROM e.status
+    """,
+    "lessons are over or to come": """
+        SELECT id FROM calendar.lessons
+        WHERE (status = 'completed' AND ends_at > now()) OR (status = 'planned' AND ends_at <= now())
+    """,
+    "nobody is in a lesson and in a session at once": _twice("person", _EVERYTHING),
+    "nobody did anything before they came": """
+        SELECT m.id
+        FROM mentoring.mentor_mentee AS m INNER JOIN auth.users AS u ON u.id IN (m.mentor_id, m.mentee_id)
+        WHERE m.created_at < u.created_at
+    """,
+    "nothing is addressed to a real account": """
+        SELECT telegram_id FROM auth.users WHERE telegram_id < 4000000000000000
+        UNION ALL
+        SELECT recipient_telegram_id FROM notifications.notifications WHERE recipient_telegram_id < 4000000000000000
+    """,
+    "what was sent is on record": """
+        SELECT n.id FROM notifications.notifications AS n
+        WHERE n.status IN ('sent', 'dead', 'uncertain') AND NOT EXISTS (
+            SELECT FROM notifications.notification_logs AS l WHERE l.notification_id = n.id AND l.to_status = n.status
+        )
+    """,
+    "every trigger is on again": "SELECT tgrelid::bigint FROM pg_trigger WHERE tgenabled <> 'O'",
+    "the next id is free": """
+        SELECT max(u.id) FROM auth.users AS u HAVING max(u.id) > (SELECT last_value FROM auth.users_id_seq)
+        UNION ALL
+        SELECT max(b.id) FROM mentoring.subject_schedule AS b
+        HAVING max(b.id) > (SELECT last_value FROM mentoring.subject_schedule_id_seq)
+    """,
+}
+"""What holds, and who breaks it: nobody."""
+
+
+def broken(conn: psycopg.Connection[tuple[object, ...]]) -> dict[str, list[object]]:
+    """Which of these do not hold, with some of those who break them."""
+    found = {name: [row[0] for row in conn.execute(query).fetchmany(5)] for name, query in OFFENDERS.items()}
+    return {name: offenders for name, offenders in found.items() if offenders}

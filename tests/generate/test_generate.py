@@ -1,0 +1,108 @@
+"""A platform that is made up keeps the rules of a real one, and is the same each time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+from cli.support import mentorbase
+from conftest import APP, DEPLOY
+from generate.invariants import broken
+from mentorbase.errors import SetupError
+from mentorbase.generate import Scale, World, generate, transactions
+from psycopg.conninfo import make_conninfo
+from schema.support import as_deploy
+
+DAY = date(2026, 3, 1)
+
+
+def digest(scale: Scale, seed: int, as_of: date) -> str:
+    found = hashlib.sha256()
+    for loads in transactions(World(scale, seed, as_of)):
+        for load in loads:
+            for line in load.rows():
+                found.update(line.encode())
+    return found.hexdigest()
+
+
+def test_the_same_seed_and_day_make_the_same_rows_everywhere() -> None:
+    assert digest(Scale.TINY, 1, DAY) == ("29531eaf83bbf4a976958dececee7739a17dfbf89430e70aa0361a8beea9b45a")
+    assert len({digest(Scale.TINY, seed, DAY) for seed in range(5)}) == 5
+
+
+def test_all_bookings_are_made_for_any_seed() -> None:
+    for seed in range(5):
+        for loads in transactions(World(Scale.SMALL, seed, DAY)):
+            for load in loads:
+                lines = sum(line.count("\n") for line in load.rows())
+                assert load.count in (None, lines), load.table
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_made_keeps_every_rule(admin: psycopg.Connection, seed: int) -> None:
+    done = generate(as_deploy(admin.info.dsn), Scale.SMALL, seed=seed)
+    assert broken(admin) == {}
+    for table, count in done.rows.items():
+        assert admin.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,), table
+    assert done.rows["mentoring.subject_schedule"] == 3_000
+    # A few are busy: the first tenth of the mentors has a third of the relationships and more.
+    [[busy]] = admin.execute(
+        "SELECT count(*) FILTER (WHERE mentor_id <= 2) * 10 / count(*) FROM mentoring.mentor_mentee"
+    ).fetchall()
+    assert busy >= 3
+    for table, number in (("mentoring.mentor_mentee", 8), ("mentoring.subject_schedule", 5)):
+        assert admin.execute(f"SELECT count(DISTINCT status) FROM {table}").fetchone() == (number,), table
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (
+            "UPDATE mentoring.subject_schedule SET created_at = created_at - interval '5 years'",
+            "a session lies within its relationship",
+        ),
+        ("UPDATE mentoring.subject_schedule SET status = 'no_show' WHERE id = 1", "bookings have gone by theirs"),
+        (
+            "UPDATE mentoring.user_profiles SET max_mentees = 0 WHERE user_id = 1",
+            "nobody has more mentees than places",
+        ),
+        ("UPDATE groups.group_members SET progress = 7", "enrollments say what memberships say"),
+        ("ALTER TABLE auth.users DISABLE TRIGGER users_guard", "every trigger is on again"),
+    ],
+)
+def test_what_breaks_a_rule_is_found(admin: psycopg.Connection, spoil: str, rule: str) -> None:
+    generate(as_deploy(admin.info.dsn), Scale.TINY, as_of=DAY)
+    with admin.transaction(force_rollback=True):
+        admin.execute("SET LOCAL session_replication_role = replica")
+        admin.execute(spoil)
+        assert rule in broken(admin)
+
+
+def test_the_command_says_what_it_made_and_refuses_a_second_time(tmp_path: Path, admin: psycopg.Connection) -> None:
+    target = as_deploy(admin.info.dsn)
+    made = mentorbase("generate", "--scale", "tiny", "--as-of", "2026-03-01", "--json", "--dsn", target, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    shown = json.loads(made.stdout)
+    assert (shown["scale"], shown["seed"], shown["as_of"]) == ("tiny", 1, "2026-03-01")
+    assert shown["rows"]["mentoring.subject_schedule"] == 150
+    assert made.stderr == ""
+    again = mentorbase("generate", "--scale", "tiny", "--dsn", target, cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "error: this database already holds people" in again.stderr
+
+
+def test_an_application_may_not_fill_a_database(admin: psycopg.Connection) -> None:
+    with pytest.raises(SetupError, match="this login may not fill the database"):
+        generate(make_conninfo(admin.info.dsn, user=APP), Scale.TINY)
+    assert admin.execute("SELECT count(*) FROM auth.users").fetchone() == (0,)
+
+
+def test_a_database_without_migrations_and_a_day_to_come_are_refused(empty_dsn: str, admin: psycopg.Connection) -> None:
+    with pytest.raises(SetupError, match="lacks migrations: it has no auth, calendar"):
+        generate(empty_dsn, Scale.TINY)
+    with pytest.raises(SetupError, match="lies in the future"):
+        generate(make_conninfo(admin.info.dsn, user=DEPLOY), Scale.TINY, as_of=date(2999, 1, 1))

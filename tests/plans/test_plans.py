@@ -1,0 +1,244 @@
+"""At a million bookings every query of every service goes by its indexes, and reads no more pages than it may.
+
+A new named query needs a line ``-- budget: <n> buffers`` at the end of its header in ``queries.sql`` (the most that any
+call below touches, and some air), and a call in the file of its service here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import TestServer
+from dao.contract import services
+from mentorbase.query import Queries, Query
+from plans import auth, calendar, groups, links, mentoring, notifications, students, teachers
+from plans.calls import Call
+from plans.volume import load
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from pytest_postgresql.executors import NoopExecutor
+from schema.support import new_database
+
+CALLS = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (auth, calendar, groups, links, mentoring, notifications, students, teachers)
+}
+PLANS = ("force_custom_plan", "force_generic_plan")
+BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")
+
+# Tables of the services that do not grow with the platform; all others must be large in the volume.
+SMALL = re.compile(
+    r"\w+\.(\w+_transitions|settings|notification_templates|channel_pauses|audit_log\w*|notification_logs_y\w+)"
+)
+LARGE = 300  # rows
+
+TWINS = {
+    "mentor_mentee_id_mentor_id_mentee_id_key": "mentor_mentee_pkey",
+    "subjects_id_user_id_key": "subjects_pkey",
+    "lessons_id_starts_at_ends_at_occupies_key": "lessons_pkey",
+}
+"""An index that begins with the whole key of another does as well."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """The loaded database, and whom and what to ask it for.
+
+    Attributes:
+        growing: its large tables.
+        known: by service.
+    """
+
+    dsn: str
+    growing: list[str]
+    known: Mapping[str, Mapping[str, Any]]
+
+    def resolve(self, service: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.resolve(service, one) for one in value]
+        return self.known[service][value[1:]] if isinstance(value, str) and value.startswith("@") else value
+
+
+@pytest.fixture(scope="module")
+def volume(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[Volume]:
+    """A database with a million bookings, which nothing changes."""
+    with new_database(pg_server, f"{pg_template.dbname}_volume", pg_template.template_dbname) as dsn:
+        known: dict[str, dict[str, Any]] = {}
+        with psycopg.connect(dsn, autocommit=True) as admin:
+            load(admin)
+            for service, module in CALLS.items():
+                known[service] = {}
+                for name, query in module.KNOWN.items():
+                    [[known[service][name]]] = admin.execute(query.format(**known[service])).fetchall()
+            growing = large_tables(admin)
+        yield Volume(dsn, growing, known)
+
+
+def large_tables(admin: psycopg.Connection) -> list[str]:
+    """The tables that grow, which is all but the small ones; each must have its rows."""
+    found = admin.execute(
+        "SELECT c.oid::regclass::text, c.reltuples"
+        " FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid"
+        " WHERE c.relkind = 'r' AND n.nspname = ANY(%s) ORDER BY 1",
+        [list(CALLS)],
+    ).fetchall()
+    growing = {table: rows for table, rows in found if not SMALL.fullmatch(table)}
+    assert {table: rows for table, rows in growing.items() if rows < LARGE} == {}
+    return list(growing)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a statement did.
+
+    Attributes:
+        nodes: of its plan.
+        scans: how often it scanned each growing table, functions and triggers included.
+    """
+
+    nodes: list[dict[str, Any]]
+    scans: dict[str, int]
+
+    @property
+    def pages(self) -> int:
+        return int(self.nodes[0]["Shared Hit Blocks"] + self.nodes[0]["Shared Read Blocks"])
+
+    @property
+    def indexes(self) -> set[str]:
+        return {TWINS.get(name, name) for node in self.nodes if (name := node.get("Index Name"))}
+
+    @property
+    def read_alone(self) -> set[str]:
+        """The indexes that are read without their table."""
+        kinds: dict[str, set[str]] = {}
+        for node in self.nodes:
+            if name := node.get("Index Name"):
+                kinds.setdefault(name, set()).add(node["Node Type"])
+        return {name for name, kind in kinds.items() if kind == {"Index Only Scan"}}
+
+
+def explain(conn: psycopg.Connection, volume: Volume, statement: sql.Composable) -> Plan:
+    before = scans(conn, volume)
+    how = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) ")
+    [[found]] = conn.execute(how + statement, prepare=False).fetchall()
+    seen = {table: count - before[table] for table, count in scans(conn, volume).items()}
+    return Plan(list(nodes(found[0]["Plan"])), {table: count for table, count in seen.items() if count})
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def scans(conn: psycopg.Connection, volume: Volume) -> dict[str, int]:
+    """Sequential scans of each growing table by the open transaction."""
+    found = conn.execute(
+        "SELECT schemaname || '.' || relname, seq_scan FROM pg_stat_xact_user_tables"
+        " WHERE schemaname || '.' || relname = ANY(%s)",
+        [volume.growing],
+        prepare=False,
+    ).fetchall()
+    assert len(found) == len(volume.growing)
+    return dict(found)
+
+
+def plan_of(volume: Volume, service: type[Queries[Any]], name: str, call: Call, plans: str) -> Plan:
+    """Call a method as an application does, undo it, and explain the very statement that it has prepared."""
+    query: Query[..., Any] = getattr(service, name)
+    given = {key: volume.resolve(service.service, value) for key, value in call.given.items()}
+    with (
+        psycopg.connect(volume.dsn, autocommit=True, prepare_threshold=0) as conn,
+        conn.transaction(force_rollback=True),
+    ):
+        if call.before:
+            conn.execute("SET LOCAL session_replication_role = replica", prepare=False)
+            conn.execute(call.before, prepare=False)
+            conn.execute("SET LOCAL session_replication_role = origin", prepare=False)
+        conn.execute(f"SET LOCAL SESSION AUTHORIZATION {call.login}", prepare=False)
+        conn.execute(f"SET LOCAL mentorbase.actor = '{volume.resolve(service.service, call.actor)}'", prepare=False)
+        conn.execute(f"SET LOCAL plan_cache_mode = {plans}", prepare=False)
+        # Unseen by psycopg, which would forget what it has prepared.
+        conn.pgconn.exec_(b"SAVEPOINT called")
+        getattr(service(conn), name)(**given)
+        conn.pgconn.exec_(b"ROLLBACK TO called")
+        [[prepared]] = conn.execute("SELECT name FROM pg_prepared_statements", prepare=False).fetchall()
+        defaults = {key: parameter.default for key, parameter in query.signature.parameters.items()}
+        values = [(defaults | given)[key] for key in query.sql.params]
+        return explain(conn, volume, execute(prepared, values))
+
+
+def execute(prepared: str, values: list[Any]) -> sql.Composable:
+    literals = [Jsonb(value) if isinstance(value, dict) else value for value in values]
+    arguments = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, literals))) if values else sql.SQL("")
+    return sql.SQL("EXECUTE {}{}").format(sql.Identifier(prepared), arguments)
+
+
+def assert_within(
+    volume: Volume, plan: Plan, pages: int, indexes: Set[str] | None, also: Set[str] = frozenset()
+) -> None:
+    tables = {table.partition(".")[2] for table in volume.growing}
+    scanned = [node for node in plan.nodes if node["Node Type"] == "Seq Scan" and node["Relation Name"] in tables]
+    assert scanned == [], plan.nodes
+    if indexes is not None:
+        assert indexes <= plan.indexes <= indexes | also, plan.nodes
+    assert plan.pages <= pages, plan.nodes
+
+
+def budget(query: Query[..., Any]) -> int | None:
+    """What stands beside a query, as the last line of its header."""
+    found = BUDGET.match(query.sql.sql)
+    return int(found[1]) if found else None
+
+
+def declared(service: type[Queries[Any]]) -> dict[str, Query[..., Any]]:
+    return {name: found for name, found in vars(service).items() if isinstance(found, Query)}
+
+
+def test_every_named_query_has_a_budget_beside_it_and_a_call_here() -> None:
+    for service in services():
+        queries = declared(service)
+        assert {name for name, query in queries.items() if budget(query) is None} == set(), service.service
+        assert CALLS[service.service].CALLS.keys() == queries.keys(), service.service
+    assert CALLS.keys() == {service.service for service in services()}
+
+
+# One test, so that one worker of those that run the tests loads a million bookings.
+def test_at_a_million_bookings_every_query_goes_by_its_indexes_and_stays_within_its_budget_of_pages(
+    volume: Volume, subtests: pytest.Subtests
+) -> None:
+    for asked, question in mentoring.QUESTIONS.items():
+        statement = sql.SQL(question.text.format(**volume.known["mentoring"]))  # type: ignore[arg-type]
+        with subtests.test(asked), psycopg.connect(volume.dsn, autocommit=True) as conn, conn.transaction():
+            conn.execute(f"SET LOCAL SESSION AUTHORIZATION {question.role}")
+            conn.execute(statement)
+            plan = explain(conn, volume, statement)
+            assert plan.scans == {}, plan.nodes
+            assert_within(volume, plan, question.pages, question.indexes, question.also)
+
+    for service in services():
+        for (name, calls), plans in product(CALLS[service.service].CALLS.items(), PLANS):
+            for call in calls:
+                with subtests.test(f"{service.service}.{name} {call.label} {plans}"):
+                    plan = plan_of(volume, service, name, call, plans)
+                    pages = call.pages or budget(getattr(service, name)) or 0
+                    assert plan.scans.keys() <= call.whole, plan.nodes
+                    assert_within(volume, plan, pages, call.indexes)
+                    assert call.only <= plan.read_alone, plan.nodes
+
+    with (
+        subtests.test("what goes by no index is seen"),
+        psycopg.connect(volume.dsn, autocommit=True) as conn,
+        conn.transaction(force_rollback=True),
+    ):
+        conn.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        plan = explain(conn, volume, sql.SQL("SELECT FROM mentoring.subject_schedule WHERE cancelled_by = 4711"))
+        assert plan.scans == {"mentoring.subject_schedule": 1}
+        assert plan.nodes[0]["Node Type"] == "Seq Scan"
+        assert plan.pages > 10_000
