@@ -178,7 +178,7 @@ def async_table(dsn: str, race: Race, mentor: int = 1, clients: tuple[int, ...] 
                         f"{BEST}, asyncpg": together([best(one, size) for one in sessions[:number]], runner),
                         "mentorbase": together([of_ours(one, size) for one in ours[:number]], runner),
                     }
-                    lines.append(table(f"{what}, {number} clients", race.run(rivals), next(iter(rivals))))
+                    lines.append(table(f"{what}, {number} at once", race.run(rivals), next(iter(rivals))))
         finally:
             runner.run(stack.aclose())
     return lines

@@ -68,7 +68,7 @@ def step_table(dsn: str, race: Race) -> list[str]:
             "a bare UPDATE": pgbench(program, app, BARE, clients, times=2),
             "mentorbase": pgbench(program, app, STEPS, clients, times=2),
         }
-        lines.append(table(f"a step, {clients} clients", race.run(rivals), "a bare UPDATE"))
+        lines.append(table(f"a step, {clients} at once", race.run(rivals), "a bare UPDATE"))
     return lines
 
 
