@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from benchmarks import bench_queues, bench_statistics, bench_writes, racing
+from benchmarks import bench_queues, bench_reads, bench_statistics, bench_transitions, bench_writes, racing
 from benchmarks.racing import Race
 from mentorbase.generate import Scale
 from plans.volume import load
@@ -19,16 +19,13 @@ def filled(admin: psycopg.Connection) -> str:
 
 
 def test_reads(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench_reads = pytest.importorskip("benchmarks.bench_reads")
     monkeypatch.setattr(bench_reads, "find_pgbench", lambda: None)
     monkeypatch.setattr(bench_reads, "IDS", range(1, 10))
     assert len("\n".join(bench_reads.sync_table(filled, SHORT)).splitlines()) == 13
-    pytest.importorskip("asyncpg")
     assert len("\n".join(bench_reads.async_table(filled, SHORT, clients=(2,))).splitlines()) == 9
 
 
 def test_steps_from_python(filled: str) -> None:
-    bench_transitions = pytest.importorskip("benchmarks.bench_transitions")
     assert len("\n".join(bench_transitions.orm_table(filled, SHORT)).splitlines()) == 2
 
 
@@ -36,7 +33,6 @@ def test_steps_by_pgbench(filled: str) -> None:
     program = racing.find_pgbench()
     if not program:
         pytest.skip("there is no pgbench on this machine")
-    bench_transitions = pytest.importorskip("benchmarks.bench_transitions")
     bench_transitions.ready(filled)
     assert racing.pgbench(program, filled, bench_transitions.STEPS, times=2)(0.02) > 0
     assert racing.pgbench(program, filled, bench_transitions.BARE, times=2)(0.02) > 0
