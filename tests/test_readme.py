@@ -49,6 +49,8 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "to 1001 Your mentor has published something new: Fractions" in shown
     assert "pending active Welcome" in shown
     assert "[1]" in shown
+    assert "False True" in shown
+    assert "[1, 0]" in shown
     assert "['Anna@example.org']\nUser(id=1, telegram_id=1001" in shown
 
 
@@ -73,6 +75,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Calendar,
             mentorbase.Mentoring,
             mentorbase.Notifications,
+            mentorbase.Getcourse,
             mentorbase.Links,
         )
         for name, found in vars(service).items()
