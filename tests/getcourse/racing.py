@@ -94,25 +94,32 @@ def race(admin: psycopg.Connection, dsn: str, journal: Path, told: list[int], pa
     with Database.connect(dsn) as db, ThreadPoolExecutor(8) as pool:
         workers = [Worker(db, WebhookQueue(), handle, poll=0.05, recover=0.3, sweep=2) for _ in range(6)]
         threads = [Thread(target=worker.run) for worker in workers]
-        for thread in threads:
-            thread.start()
-        writers = [pool.submit(write, dsn, told[n::8], n % 3) for n in range(8)]
-        while not (journal.exists() and len(journal.read_text().split()) > 20):
-            assert time.monotonic() - begun < patience
-            time.sleep(0.02)
-        for victim in victims:
-            victim.kill()
-        killed = sum(victim.wait() == -signal.SIGKILL for victim in victims)
-        for writer in writers:
-            writer.result()
-        while left():
-            assert time.monotonic() - begun < patience
-            time.sleep(0.05)
-        seconds = time.monotonic() - begun
-        for worker in workers:
-            worker.stop()
-        for thread in threads:
-            thread.join()
+        try:
+            writers = [pool.submit(write, dsn, told[n::8], n % 3) for n in range(8)]
+            # Killed in the midst of their work: the others would be done before these have started.
+            while not (journal.exists() and len(journal.read_text().split()) > 20):
+                assert time.monotonic() - begun < patience
+                time.sleep(0.02)
+            for thread in threads:
+                thread.start()
+            for victim in victims:
+                victim.kill()
+            killed = sum(victim.wait() == -signal.SIGKILL for victim in victims)
+            for writer in writers:
+                writer.result()
+            while left():
+                assert time.monotonic() - begun < patience
+                time.sleep(0.05)
+            seconds = time.monotonic() - begun
+        finally:
+            for worker in workers:
+                worker.stop()
+            for victim in victims:
+                victim.kill()
+                victim.wait()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
     stored, duplicates, processed = admin.execute(
         "SELECT count(*), sum(duplicates)::bigint, count(*) FILTER (WHERE status = 'processed')"
         " FROM getcourse.webhook_events"
