@@ -97,6 +97,43 @@ def test_eight_workers(queue: Adapter, admin: psycopg.Connection) -> None:
     print(f"\n{queue.name}: ratio of unique items {ratio:.1f}")  # noqa: T201
 
 
+def claim_and_finish(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
+    """A webhook worker's round, without what the webhooks ask for."""
+    taken, last = [], 0
+    while time.monotonic() < until:
+        rows = conn.execute(
+            "SELECT id, lease_token FROM getcourse.claim_webhooks(8, '60 s', %s) ORDER BY id", [last]
+        ).fetchall()
+        for row in rows:
+            conn.execute("SELECT id FROM getcourse.finish_webhook(%s, %s, 'done')", row)
+            taken.append(row[0])
+        last = max([last, *(row[0] - 500 for row in rows)])
+    return taken
+
+
+def select_and_mark_each(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
+    """The same of the documents' bot: read what is pending, mark each once it is processed."""
+    taken = []
+    while time.monotonic() < until:
+        for row in conn.execute(NAIVE[queue.name][0]).fetchall():
+            conn.execute(
+                "UPDATE getcourse.webhook_events SET processed = TRUE, processed_at = NOW() WHERE id = %s", row
+            )
+            taken.append(row[0])
+    return taken
+
+
+def test_eight_workers_that_finish_webhooks(admin: psycopg.Connection) -> None:
+    unique = Counter()
+    for _ in range(ROUNDS):
+        for way in (claim_and_finish, select_and_mark_each):
+            items, twice = run(ADAPTERS["getcourse.webhook_events"], admin, way)
+            unique[way.__name__] += items
+            print(f"\n{way.__name__}: {items / SECONDS:.0f} unique items/s, {twice} taken again", end="")  # noqa: T201
+    ratio = unique["claim_and_finish"] / unique["select_and_mark_each"]
+    print(f"\nwebhooks, each finished: ratio of unique items {ratio:.1f}")  # noqa: T201
+
+
 def test_buffers_of_a_claim(queue: Adapter, admin: psycopg.Connection, dsn: str) -> None:
     fill(queue, admin, ROWS)
     with admin.transaction():
