@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from .errors import SetupError
 
@@ -22,6 +23,21 @@ def parse_dsn(dsn: str) -> dict[str, Any]:
     except psycopg.ProgrammingError:
         # libpq quotes what it stumbled over, which may be a password.
         raise SetupError("the DSN cannot be read", "Write it as postgresql://user@host/database") from None
+
+
+def where(dsn: str) -> dict[str, str]:
+    """Return host, port and database that *dsn* and libpq's own settings name; no user, no password.
+
+    Raises:
+        SetupError: it is no DSN.
+    """
+    defaults = {option.keyword.decode(): (option.val or b"").decode() for option in Conninfo.get_defaults()}
+    parts = defaults | {name: str(value) for name, value in parse_dsn(dsn).items()}
+    return {
+        "host": parts["host"] or parts["hostaddr"] or "the local socket",
+        "port": parts["port"],
+        "database": parts["dbname"] or parts["user"],
+    }
 
 
 def primary_message(error: psycopg.Error) -> str:

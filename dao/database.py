@@ -24,6 +24,7 @@ from .auth import Auth
 from .calendar import Calendar
 from .connection import explain_connection, parse_dsn
 from .errors import InvalidArgument, MentorbaseError, translated
+from .getcourse import Getcourse
 from .groups import Groups
 from .links import Links
 from .mentoring import Mentoring
@@ -52,6 +53,7 @@ class Services(Generic[S]):
         calendar: lessons and when teachers are free, schema ``calendar``.
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
+        getcourse: the GetCourse bot, schema ``getcourse``.
         links: what takes several services that share the database, schema ``links``.
     """
 
@@ -65,6 +67,7 @@ class Services(Generic[S]):
         self.calendar: Calendar[S] = Calendar(source)
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
+        self.getcourse: Getcourse[S] = Getcourse(source)
         self.links: Links[S] = Links(source)
 
     def _end(self) -> None:

@@ -258,6 +258,12 @@ class LeaseLost(Refusal):
     sqlstate = "MB303"
 
 
+class StatisticsMissing(Refusal):
+    """The server does not count its queries; the hint says how a superuser enables that."""
+
+    sqlstate = "MB401"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 

@@ -1,6 +1,7 @@
-"""What has to be done with time: rows that are no longer to be kept, and the months of audit logs.
+"""What has to be done with time: rows that are no longer to be kept, and the months of logs.
 
-Every service that forgets something has a function ``<service>.purge(dry_run, at_most)``, whose comment says what goes.
+Every service that forgets something has a function ``<service>.purge(dry_run, at_most)``, and one that keeps logs by
+month beside its audit log ``<service>.maintain_logs(dry_run)``. Their comments say what goes.
 """
 
 from __future__ import annotations
@@ -30,14 +31,25 @@ ORDER BY 1
 )
 
 
+_LOGS: Final = (
+    OURS
+    + """
+SELECT n.nspname
+FROM routines AS r JOIN ours AS n ON n.oid = r.pronamespace
+WHERE r.proname = 'maintain_logs' AND pg_get_function_identity_arguments(r.oid) = 'dry_run boolean'
+ORDER BY 1
+"""
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Purged:
     """What `purge` did, or with a dry run would do.
 
     Attributes:
         rows: how many rows each service forgot, by service.
-        months_made: partitions of audit logs that were made, as ``schema.partition``.
-        months_dropped: partitions of audit logs that were dropped because they expired.
+        months_made: partitions of logs that were made, as ``schema.partition``.
+        months_dropped: partitions of logs that were dropped because they expired.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -46,7 +58,7 @@ class Purged:
 
 
 def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], None] | None = None) -> Purged:
-    """Forget what is no longer to be kept, one transaction a batch; calls ``<service>.purge()`` of each service.
+    """Forget what is no longer to be kept, one transaction a batch; calls ``purge`` and ``maintain_logs`` of services.
 
     It can be stopped and run again at any time. The login must be a member of ``mentorbase_owner``.
 
@@ -64,6 +76,11 @@ def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], Non
             for schema, made, dropped in conn.execute("SELECT * FROM platform.maintain_audit_logs(%s)", [dry_run]):
                 done.months_made.extend(f"{schema}.{name}" for name in made)
                 done.months_dropped.extend(f"{schema}.{name}" for name in dropped)
+            for (schema,) in conn.execute(_LOGS).fetchall():
+                maintain = sql.SQL("SELECT made, dropped FROM {}(%s)").format(sql.Identifier(schema, "maintain_logs"))
+                for made, dropped in conn.execute(maintain, [dry_run]):
+                    done.months_made.extend(f"{schema}.{name}" for name in made)
+                    done.months_dropped.extend(f"{schema}.{name}" for name in dropped)
             for (schema,) in conn.execute(_PURGES).fetchall():
                 done.rows[schema] = _purge_service(conn, schema, dry_run, progress)
         except (psycopg.errors.UndefinedFunction, psycopg.errors.InvalidSchemaName) as error:

@@ -102,6 +102,19 @@ class Settings(BaseSettings):
             sslkey=self.postgres_sslkey,
         )
 
+    def chosen(self, given: str | None = None) -> str:
+        """Say which of the names of a server `dsn` goes by, and why; no value of theirs."""
+        if given:
+            return "--dsn"
+        if self.mentorbase_dsn:
+            return "MENTORBASE_DSN"
+        if self.postgres_host:
+            return "POSTGRES_HOST"
+        prod = self.server_env is ServerEnv.PROD
+        said = "SERVER_ENV" if "server_env" in self.model_fields_set else "SERVER_ENV is not set:"
+        kind = f"{said}={self.server_env}" if said == "SERVER_ENV" else f"{said} {self.server_env}"
+        return f"POSTGRES_HOST_{'INTERNAL' if prod else 'EXTERNAL'} ({kind})"
+
     def require_dsn(self, given: str | None = None) -> str:
         """Return `dsn`, or refuse.
 

@@ -27,11 +27,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from psycopg import OperationalError, sql
 
+from .actor import SYSTEM
 from .errors import ConnectionLost, LeaseLost, PoolExhausted
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ class Queue(Protocol[T]):
     """One queue of a database. Its methods return what the DAO's do: results, or awaitables of an asynchronous one."""
 
     @property
+    def transactional(self) -> bool:
+        """Whether acting on an item and reporting it done are one transaction of this database."""
+        ...
+
+    @property
     def wake_up(self) -> str:
         """The name on which the database notifies (LISTEN) that something is pending, with its lowest id."""
         ...
@@ -191,6 +197,7 @@ class NotificationQueue:
     """The queue of ``notifications.notifications`` on one channel."""
 
     channel: Any
+    transactional: ClassVar[bool] = False
 
     @property
     def wake_up(self) -> str:
@@ -228,12 +235,96 @@ class NotificationQueue:
         return db.notifications.recover(self.channel, after_lease=after_lease)
 
 
+@dataclass(frozen=True, slots=True)
+class BotNotificationQueue:
+    """The queue of ``getcourse.notifications``."""
+
+    transactional: ClassVar[bool] = False
+    wake_up: ClassVar[str] = "getcourse.notifications"
+
+    def claim(self, db: Services, at_most: int, lease: timedelta, place: Place) -> Any:
+        """As `Getcourse.claim`."""
+        return db.getcourse.claim(
+            at_most=at_most,
+            lease=lease,
+            after_id=place.after_id,
+            after_due=place.after_due,
+            after_due_id=place.after_due_id,
+        )
+
+    def begin_attempt(self, db: Services, item: Item, lease: timedelta) -> Any:
+        """As `Getcourse.begin_attempt`."""
+        return db.getcourse.begin_attempt(item.id, item.lease_token, lease=lease)
+
+    def finish(self, db: Services, item: Item, report: Report) -> Any:
+        """As `Getcourse.finish`."""
+        return db.getcourse.finish(
+            item.id,
+            item.lease_token,
+            report.outcome,
+            error=report.error,
+            retry_after=report.retry_after,
+            telegram_message_id=report.external_id and report.external_id[:50],
+        )
+
+    def recover(self, db: Services, after_lease: datetime) -> Any:
+        """As `Getcourse.recover`."""
+        return db.getcourse.recover(after_lease=after_lease)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookQueue:
+    """The queue of ``getcourse.webhook_events``.
+
+    It has no attempts to begin: what a webhook brings about happens in the transaction that says so. Nothing about it
+    is uncertain, and nobody is unreachable.
+    """
+
+    transactional: ClassVar[bool] = True
+    wake_up: ClassVar[str] = "getcourse.webhooks"
+
+    def claim(self, db: Services, at_most: int, lease: timedelta, place: Place) -> Any:
+        """As `Getcourse.claim_webhooks`."""
+        return db.getcourse.claim_webhooks(
+            at_most=at_most,
+            lease=lease,
+            after_id=place.after_id,
+            after_due=place.after_due,
+            after_due_id=place.after_due_id,
+        )
+
+    def begin_attempt(self, db: Services, item: Item, lease: timedelta) -> Any:
+        """Not called: the claim began it."""
+        raise NotImplementedError
+
+    def finish(self, db: Services, item: Item, report: Report) -> Any:
+        """As `Getcourse.finish_webhook`."""
+        outcome = {Outcome.UNCERTAIN: Outcome.FAILED, Outcome.UNREACHABLE: Outcome.REJECTED}.get(
+            report.outcome, report.outcome
+        )
+        return db.getcourse.finish_webhook(
+            item.id, item.lease_token, outcome, error=report.error, retry_after=report.retry_after
+        )
+
+    def recover(self, db: Services, after_lease: datetime) -> Any:
+        """As `Getcourse.recover_webhooks`."""
+        return db.getcourse.recover_webhooks(after_lease=after_lease)
+
+
 def _report(error: Exception) -> Report:
     """What to record of an exception of ``send``: one that does not say that nothing was sent leaves that open."""
     if isinstance(error, Unsent):
         return Report(error.outcome, (str(error) or type(error).__name__)[:500], error.retry_after)
     _log.exception("send raised what is no Unsent: nobody knows whether it was sent", exc_info=error)
     return Report(Outcome.UNCERTAIN, type(error).__name__)
+
+
+def _undone(error: Exception) -> Report:
+    """What to record of an exception that undid the transaction: all that was done with it."""
+    if isinstance(error, Unsent):
+        return _report(error)
+    _log.exception("send raised: what it did is undone, and it is tried again later", exc_info=error)
+    return Report(Outcome.FAILED, type(error).__name__)
 
 
 def _done(answer: Any) -> Report:
@@ -279,7 +370,8 @@ class Worker(_Base[I]):
         queue: which one.
         send: acts on an item. Returns what the channel calls the message (or None): done. Raises `Failed`, `Rejected`,
             `RetryAfter` or `Unreachable` if nothing was sent; any other exception leaves that open (uncertain). Must
-            end well within *lease*.
+            end well within *lease*. For a transactional queue (`WebhookQueue`) it is ``send(item, tx)``: what it does
+            with the `Transaction`, as the system, is committed with the report that it is done, once, or not at all.
         at_most: how many items to claim at once.
         lease: how long a claim, and an attempt, may take.
         poll: seconds between looks at an empty queue; a wake-up comes before.
@@ -288,7 +380,7 @@ class Worker(_Base[I]):
         listen: False where LISTEN does not work; with DB_PGBOUNCER it is anyway. Polling alone finds everything.
     """
 
-    def __init__(self, db: Database, queue: Queue[I], send: Callable[[I], Any], **options: Any) -> None:
+    def __init__(self, db: Database, queue: Queue[I], send: Callable[..., Any], **options: Any) -> None:
         options.setdefault("listen", not db.pgbouncer)
         super().__init__(queue, **options)
         self._db = db
@@ -323,6 +415,9 @@ class Worker(_Base[I]):
         return len(items)
 
     def _work(self, claimed: I) -> None:
+        if self._queue.transactional:
+            self._work_at_once(claimed)
+            return
         item: I | None = self._queue.begin_attempt(self._db, claimed, self._lease)
         if item is None:
             return
@@ -334,6 +429,19 @@ class Worker(_Base[I]):
             self._finish(item, report)
         except LeaseLost:
             _log.warning("item %s took longer than its lease and was decided by somebody else", item.id)
+
+    def _work_at_once(self, item: I) -> None:
+        try:
+            try:
+                with self._db.transaction(actor=SYSTEM) as tx:
+                    self._send(item, tx)
+                    self._queue.finish(tx, item, Report(Outcome.DONE))
+            except LeaseLost:
+                raise
+            except Exception as error:
+                self._finish(item, _undone(error))
+        except LeaseLost:
+            _log.warning("item %s took longer than its lease: what was done is undone", item.id)
 
     def _finish(self, item: I, report: Report) -> None:
         """Record, again if the connection was lost: not recorded means uncertain."""
@@ -380,7 +488,7 @@ class Worker(_Base[I]):
 class AsyncWorker(_Base[I]):
     """`Worker` for asyncio: ``send`` is a coroutine function; cancel the task of `run` to end it at once."""
 
-    def __init__(self, db: AsyncDatabase, queue: Queue[I], send: Callable[[I], Awaitable[Any]], **options: Any) -> None:
+    def __init__(self, db: AsyncDatabase, queue: Queue[I], send: Callable[..., Awaitable[Any]], **options: Any) -> None:
         options.setdefault("listen", not db.pgbouncer)
         super().__init__(queue, **options)
         self._db = db
@@ -415,6 +523,9 @@ class AsyncWorker(_Base[I]):
         return len(items)
 
     async def _work(self, claimed: I) -> None:
+        if self._queue.transactional:
+            await self._work_at_once(claimed)
+            return
         item: I | None = await self._queue.begin_attempt(self._db, claimed, self._lease)
         if item is None:
             return
@@ -426,6 +537,19 @@ class AsyncWorker(_Base[I]):
             await self._finish(item, report)
         except LeaseLost:
             _log.warning("item %s took longer than its lease and was decided by somebody else", item.id)
+
+    async def _work_at_once(self, item: I) -> None:
+        try:
+            try:
+                async with self._db.transaction(actor=SYSTEM) as tx:
+                    await self._send(item, tx)
+                    await self._queue.finish(tx, item, Report(Outcome.DONE))
+            except LeaseLost:
+                raise
+            except Exception as error:
+                await self._finish(item, _undone(error))
+        except LeaseLost:
+            _log.warning("item %s took longer than its lease: what was done is undone", item.id)
 
     async def _finish(self, item: I, report: Report) -> None:
         for attempt in range(5):

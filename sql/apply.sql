@@ -1,6 +1,7 @@
 -- Builds the whole database in one go, in reading order:  psql -v ON_ERROR_STOP=1 -f sql/apply.sql
 -- For reviewing and comparing. A database that lives is built and changed by the migrations.
 BEGIN;
+SET LOCAL client_min_messages = warning; -- an extension that two services need is there for the second
 
 \ir platform/roles.sql
 SET LOCAL ROLE mentorbase_owner;
@@ -61,6 +62,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir notifications/functions.sql
 \ir notifications/views.sql
 \ir notifications/access.sql
+RESET ROLE;
+
+\ir getcourse/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir getcourse/tables.sql
+\ir getcourse/functions.sql
+\ir getcourse/views.sql
+\ir getcourse/access.sql
 RESET ROLE;
 
 \ir links/roles.sql

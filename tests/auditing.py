@@ -124,6 +124,12 @@ ALSO_AUDITED = {
     "calendar.lesson_attendance": "insert update delete",
     "calendar.teacher_schedules": "insert update delete",
     "calendar.teacher_unavailable": "insert update delete",
+    "getcourse.settings": "insert update delete",
+    "getcourse.mentors": "insert update delete",
+    "getcourse.students": "insert update delete",
+    "getcourse.trainings": "insert update delete",
+    "getcourse.lessons": "insert update delete",
+    "getcourse.mapping": "insert update delete",
     "groups.groups": "update delete",
     "groups.group_members": "update delete",
     "groups.group_invitations": "update delete",
@@ -142,6 +148,23 @@ UNAUDITED = {
     "calendar.audit_log": "the log itself",
     "calendar.lesson_history": "a record itself, append-only",
     "calendar.lesson_transitions": "no people's data; changed by migrations only",
+    "getcourse.mentor_ids": "no more than versions say",
+    "getcourse.student_ids": "no more than versions say",
+    "getcourse.training_ids": "no more than versions say",
+    "getcourse.lesson_ids": "no more than versions say",
+    "getcourse.mapping_ids": "no more than versions say",
+    "getcourse.webhook_transitions": "no people's data; changed by migrations only",
+    "getcourse.webhook_keys": "machine-fed, and many",
+    "getcourse.webhook_events": "machine-fed, and many",
+    "getcourse.webhook_quarantine": "machine-fed, and many",
+    "getcourse.webhook_staging": "machine-fed, and many",
+    "getcourse.unreachable_mentors": "machine-fed",
+    "getcourse.bot_pauses": "machine-fed",
+    "getcourse.notification_transitions": "no people's data; changed by migrations only",
+    "getcourse.notifications": "machine-fed, and many",
+    "getcourse.application_logs": "a record itself",
+    "getcourse.error_logs": "a record itself",
+    "getcourse.audit_log": "the log itself",
     "groups.audit_log": "the log itself",
     "groups.group_history": "a record itself, append-only",
     "groups.group_progress": "computed",
@@ -167,7 +190,7 @@ UNAUDITED = {
 }
 """Every other table of a service, and why nothing records its changes."""
 
-LOGS = ("auth", "calendar", "groups", "mentoring", "notifications", "students", "teachers")
+LOGS = ("auth", "calendar", "getcourse", "groups", "mentoring", "notifications", "students", "teachers")
 """The schemas that have an audit log."""
 
 SAMPLED = ("auth", "mentoring")

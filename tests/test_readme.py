@@ -40,7 +40,7 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setenv("MENTORBASE_DSN", dsn)
     monkeypatch.setenv("MENTORBASE_KEYS", f"1:{b64encode(bytes(32)).decode()}")
     monkeypatch.setenv("MENTORBASE_INDEX_KEY", b64encode(bytes([1]) * 32).decode())
-    assert len(PYTHON) == 5
+    assert len(PYTHON) == 6
     for example in PYTHON:
         exec(compile(example, "README.md", "exec"), {"__name__": "example"})
     shown = capsys.readouterr().out
@@ -49,6 +49,8 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "to 1001 Your mentor has published something new: Fractions" in shown
     assert "pending active Welcome" in shown
     assert "[1]" in shown
+    assert "False True" in shown
+    assert "[1, 0]" in shown
     assert "['Anna@example.org']\nUser(id=1, telegram_id=1001" in shown
 
 
@@ -73,6 +75,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Calendar,
             mentorbase.Mentoring,
             mentorbase.Notifications,
+            mentorbase.Getcourse,
             mentorbase.Links,
         )
         for name, found in vars(service).items()

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from .. import migrate as migrator
+from ..connection import where
 from ..settings import Settings
 from .console import Dsn, Json, migration_bar, out, print_json, progress
 
@@ -109,21 +110,25 @@ def status(
     dsn: Dsn = None,
     json: Json = False,
 ) -> None:
-    """Show which migrations a database has. Exit code 3 if some are pending.
+    """Show which migrations a database has, and which server that is. Exit code 3 if some are pending.
 
     Changes nothing and waits for nobody. Exit code 1 if a released file was
     edited, or the database was given another file than the installed one;
     --history works even then, and ends with 0.
     """
-    target = Settings.load().require_dsn(dsn)
+    settings = Settings.load()
+    target = settings.require_dsn(dsn)
     if history:
         _show_history(migrator.history(target, services or []), json=json)
         return
     found = migrator.status(target, services or [])
+    server = {**where(target), "chosen_by": settings.chosen(dsn)}
     pending = sum(migration.applied_at is None for migration in found)
     if json:
-        print_json({"migrations": [asdict(migration) for migration in found], "pending": pending})
+        print_json({"server": server, "migrations": [asdict(migration) for migration in found], "pending": pending})
     else:
+        line = f"{server['database']} on {server['host']}, port {server['port']}: by {server['chosen_by']}"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
         table = Table("migration", "applied (UTC)", box=None, pad_edge=False)
         for migration in found:
             when = migration.applied_at

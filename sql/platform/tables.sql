@@ -41,7 +41,7 @@ CREATE TABLE platform.refusals (
 );
 
 COMMENT ON TABLE platform.refusals IS
-'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services, 3xx for queues. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
+'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services, 3xx for queues, 4xx for getcourse. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
 COMMENT ON COLUMN platform.refusals.sqlstate IS 'The SQLSTATE that clients receive.';
 COMMENT ON COLUMN platform.refusals.name IS 'Short name; the Python exception is the same in CamelCase.';
 COMMENT ON COLUMN platform.refusals.meaning IS 'When it is raised.';
@@ -72,7 +72,8 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB252', 'teacher_away', 'The teacher is away at that time.'),
 ('MB301', 'template_missing', 'There is no template for a notification of this kind on this channel.'),
 ('MB302', 'placeholder_missing', 'The payload lacks a value that the template asks for.'),
-('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.');
+('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.'),
+('MB401', 'statistics_missing', 'The server does not count its queries: pg_stat_statements is not enabled.');
 
 -- Limits of what all services share, as rows rather than literals.
 CREATE TABLE platform.settings (

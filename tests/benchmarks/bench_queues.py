@@ -11,97 +11,153 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 from psycopg import sql
-from queues.adapters import NOTIFICATIONS
-from queues.test_plans import LIMIT, claim, done, highest, old_snapshot
+from queues.adapters import ADAPTERS, Adapter
+from queues.conftest import made
+from queues.test_plans import BEGINNING, LIMIT, claim, done, fill, highest, old_snapshot
 
-WORKERS, SECONDS, BATCH, ROUNDS = 8, 2.0, 8, 3
+WORKERS, SECONDS, ROUNDS = 8, 2.0, 3
 ROWS, DEAD = int(os.environ.get("QUEUE_ROWS", 50_000)), int(os.environ.get("QUEUE_DEAD", 50_000))
 
 
-def ours(conn: psycopg.Connection, until: float) -> list[int]:
+LEASE = "lease_until = now() + interval '60 s', lease_token = gen_random_uuid()"
+NAIVE = {
+    "notifications": (
+        "SELECT id FROM notifications.notifications WHERE status = 'pending' AND channel = 'telegram'"
+        " ORDER BY id LIMIT 8",
+        f"UPDATE notifications.notifications SET status = 'processing', {LEASE} WHERE id = ANY (%s)",
+    ),
+    "getcourse.notifications": (
+        "SELECT id FROM getcourse.notifications WHERE status = 'pending' ORDER BY id + 0 LIMIT 8",
+        f"UPDATE getcourse.notifications SET status = 'processing', {LEASE} WHERE id = ANY (%s)",
+    ),
+    "getcourse.webhook_events": (
+        "SELECT id FROM getcourse.webhook_events WHERE processed = FALSE ORDER BY id LIMIT 8",
+        "UPDATE getcourse.webhook_events SET processed = TRUE, processed_at = NOW() WHERE id = ANY (%s)",
+    ),
+}
+"""What the documents' bot does: read what is pending, then mark it."""
+
+
+@pytest.fixture(params=ADAPTERS)
+def queue(request: pytest.FixtureRequest, admin: psycopg.Connection) -> Adapter:
+    """Each queue of the database."""
+    return made(request.param, admin)
+
+
+def ours(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
     """Claims as a worker makes them."""
     taken, last = [], 0
     while time.monotonic() < until:
-        rows = conn.execute("SELECT id FROM notifications.claim('telegram', %s, '60 s', %s)", [BATCH, last]).fetchall()
+        rows = conn.execute(queue.claim, [last, BEGINNING, 0]).fetchall()
         taken += [row[0] for row in rows]
         last = max([last, *(row[0] - 500 for row in rows)])
     return taken
 
 
-def select_then_update(conn: psycopg.Connection, until: float) -> list[int]:
-    """What the documents' bot does: read what is pending, then mark it."""
+def select_then_update(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
+    """As `NAIVE`."""
+    select, update = NAIVE[queue.name]
     taken = []
     while time.monotonic() < until:
-        rows = conn.execute(
-            "SELECT id FROM notifications.notifications WHERE status = 'pending' AND channel = 'telegram'"
-            " ORDER BY id LIMIT %s",
-            [BATCH],
-        ).fetchall()
-        ids = [row[0] for row in rows]
-        conn.execute(
-            "UPDATE notifications.notifications SET status = 'processing', lease_until = now() + interval '60 s',"
-            " lease_token = gen_random_uuid() WHERE id = ANY (%s)",
-            [ids],
-        )
+        ids = [row[0] for row in conn.execute(select).fetchall()]
+        conn.execute(update, [ids])
         taken += ids
     return taken
 
 
-def run(admin: psycopg.Connection, way) -> tuple[int, int]:
+def run(queue: Adapter, admin: psycopg.Connection, way) -> tuple[int, int]:
     """Unique items and items taken more than once, by eight clients."""
-    admin.execute("TRUNCATE notifications.notifications")
-    admin.execute(NOTIFICATIONS.bulk % 60_000)
-    admin.execute("VACUUM ANALYZE notifications.notifications")
+    admin.execute(sql.SQL("TRUNCATE {} CASCADE").format(queue.identifier()))
+    fill(queue, admin, 60_000)
+    admin.execute(sql.SQL("VACUUM ANALYZE {}").format(queue.identifier()))
     conns = [psycopg.connect(admin.info.dsn, autocommit=True) for _ in range(WORKERS)]
     try:
         until = time.monotonic() + SECONDS
         with ThreadPoolExecutor(WORKERS) as pool:
-            taken = Counter(item for items in pool.map(lambda conn: way(conn, until), conns) for item in items)
+            found = pool.map(lambda conn: way(queue, conn, until), conns)
+            taken = Counter(item for items in found for item in items)
     finally:
         for conn in conns:
             conn.close()
     return len(taken), sum(taken.values()) - len(taken)
 
 
-def test_eight_workers(admin: psycopg.Connection) -> None:
+def test_eight_workers(queue: Adapter, admin: psycopg.Connection) -> None:
     unique = Counter()
     for _ in range(ROUNDS):
         for way in (ours, select_then_update):
-            items, twice = run(admin, way)
+            items, twice = run(queue, admin, way)
             unique[way.__name__] += items
             print(f"\n{way.__name__}: {items / SECONDS:.0f} unique items/s, {twice} taken again", end="")  # noqa: T201
             if way is ours:
                 assert twice == 0
-    print(f"\nratio of unique items: {unique['ours'] / unique['select_then_update']:.1f}")  # noqa: T201
+    ratio = unique["ours"] / unique["select_then_update"]
+    print(f"\n{queue.name}: ratio of unique items {ratio:.1f}")  # noqa: T201
 
 
-def test_buffers_of_a_claim(admin: psycopg.Connection, dsn: str) -> None:
-    admin.execute("SET mentorbase.actor = 'system'")
+def claim_and_finish(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
+    """A webhook worker's round, without what the webhooks ask for."""
+    taken, last = [], 0
+    while time.monotonic() < until:
+        rows = conn.execute(
+            "SELECT id, lease_token FROM getcourse.claim_webhooks(8, '60 s', %s) ORDER BY id", [last]
+        ).fetchall()
+        for row in rows:
+            conn.execute("SELECT id FROM getcourse.finish_webhook(%s, %s, 'done')", row)
+            taken.append(row[0])
+        last = max([last, *(row[0] - 500 for row in rows)])
+    return taken
+
+
+def select_and_mark_each(queue: Adapter, conn: psycopg.Connection, until: float) -> list[int]:
+    """The same of the documents' bot: read what is pending, mark each once it is processed."""
+    taken = []
+    while time.monotonic() < until:
+        for row in conn.execute(NAIVE[queue.name][0]).fetchall():
+            conn.execute(
+                "UPDATE getcourse.webhook_events SET processed = TRUE, processed_at = NOW() WHERE id = %s", row
+            )
+            taken.append(row[0])
+    return taken
+
+
+def test_eight_workers_that_finish_webhooks(admin: psycopg.Connection) -> None:
+    unique = Counter()
+    for _ in range(ROUNDS):
+        for way in (claim_and_finish, select_and_mark_each):
+            items, twice = run(ADAPTERS["getcourse.webhook_events"], admin, way)
+            unique[way.__name__] += items
+            print(f"\n{way.__name__}: {items / SECONDS:.0f} unique items/s, {twice} taken again", end="")  # noqa: T201
+    ratio = unique["claim_and_finish"] / unique["select_and_mark_each"]
+    print(f"\nwebhooks, each finished: ratio of unique items {ratio:.1f}")  # noqa: T201
+
+
+def test_buffers_of_a_claim(queue: Adapter, admin: psycopg.Connection, dsn: str) -> None:
+    fill(queue, admin, ROWS)
     with admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         admin.execute(
-            "INSERT INTO notifications.notifications"
-            " (recipient_telegram_id, template_code, channel, body, status, sent_at)"
-            " SELECT 1 + mod(i, 1000), 'x', 'telegram', 'News.', 'sent', now() FROM generate_series(1, %s) AS i",
-            [ROWS],
+            sql.SQL("UPDATE {} SET status = %s, " + queue.sent).format(queue.identifier()), [queue.word("sent")]
         )
+    admin.execute(sql.SQL("VACUUM ANALYZE {}").format(queue.identifier()))
     found = {f"beside {ROWS} done rows": 0}
-    admin.execute(NOTIFICATIONS.bulk % 1000)
-    found[f"beside {ROWS} done rows"] = claim(NOTIFICATIONS, admin)
-    found["an empty channel"] = claim(NOTIFICATIONS, admin, highest(NOTIFICATIONS, admin))
+    fill(queue, admin, 1000)
+    found[f"beside {ROWS} done rows"] = claim(queue, admin)
+    found["an empty channel"] = claim(queue, admin, highest(queue, admin))
     with old_snapshot(dsn):
-        admin.execute(NOTIFICATIONS.bulk % DEAD)
-        done(NOTIFICATIONS, admin)
-        last = highest(NOTIFICATIONS, admin)
-        admin.execute(NOTIFICATIONS.bulk % 1000)
-        found[f"an old snapshot, {DEAD} dead rows, from its place"] = claim(NOTIFICATIONS, admin, last)
-        found["the same, with a worker's margin of 500 ids"] = claim(NOTIFICATIONS, admin, last - 500 + 16)
-        found["the same, from the beginning (a sweep)"] = claim(NOTIFICATIONS, admin)
+        fill(queue, admin, DEAD)
+        done(queue, admin)
+        last = highest(queue, admin)
+        fill(queue, admin, 1000)
+        found[f"an old snapshot, {DEAD} dead rows, from its place"] = claim(queue, admin, last)
+        found["the same, with a worker's margin of 500 ids"] = claim(queue, admin, last - 500 + 16)
+        found["the same, from the beginning (a sweep)"] = claim(queue, admin)
     for what, number in found.items():
-        print(f"\n{what}: {number} buffers", end="")  # noqa: T201
+        print(f"\n{queue.name}, {what}: {number} buffers", end="")  # noqa: T201
     (size,) = admin.execute(
-        sql.SQL("SELECT pg_size_pretty(pg_total_relation_size(%s::regclass))"), ["notifications.notifications"]
+        sql.SQL("SELECT pg_size_pretty(pg_total_relation_size(%s::regclass))"), [".".join(queue.table)]
     ).fetchone()
     print(f"\n{size}")  # noqa: T201
     del found["the same, from the beginning (a sweep)"]

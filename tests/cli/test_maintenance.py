@@ -72,13 +72,17 @@ def test_a_purge_forgets_what_is_old_and_makes_the_months_ahead(
     done = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "rows": {"mentoring": 3},
+        "rows": {"getcourse": 0, "mentoring": 3},
         "months_made": [f"mentoring.{last}"],
         "months_dropped": ["auth.audit_log_y2010m01"],
     }
     assert [row["id"] for row in rows(admin)] == [young]
     again = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
-    assert json.loads(again.stdout) == {"rows": {"mentoring": 0}, "months_made": [], "months_dropped": []}
+    assert json.loads(again.stdout) == {
+        "rows": {"getcourse": 0, "mentoring": 0},
+        "months_made": [],
+        "months_dropped": [],
+    }
 
 
 def test_it_goes_on_until_nothing_is_left(
@@ -88,10 +92,44 @@ def test_it_goes_on_until_nothing_is_left(
     monkeypatch.setattr(maintenance, "BATCH", 2)
     told: list[tuple[str, int]] = []
     assert maintenance.purge(deploy, progress=lambda service, count: told.append((service, count))).rows == {
-        "mentoring": 5
+        "getcourse": 0,
+        "mentoring": 5,
     }
-    assert told == [("mentoring", 2), ("mentoring", 4), ("mentoring", 5)]
+    assert told == [("getcourse", 0), ("mentoring", 2), ("mentoring", 4), ("mentoring", 5)]
     assert rows(admin) == []
+
+
+def test_logs_of_services_lose_their_old_rows_and_months(
+    tmp_path: Path, admin: psycopg.Connection, deploy: str
+) -> None:
+    admin.execute(
+        """
+        INSERT INTO getcourse.application_logs (logger, message, created_at)
+        SELECT 'bot', 'News.', now() - make_interval(days => d) FROM unnest(ARRAY[29, 31, 400]) AS d
+        """
+    )
+    admin.execute(
+        """
+        INSERT INTO getcourse.error_logs (error_type, message, created_at)
+        SELECT 'ValueError', 'No.', now() - make_interval(days => d) FROM unnest(ARRAY[89, 91]) AS d
+        """
+    )
+    admin.execute(
+        "CREATE TABLE notifications.notification_logs_y2010m01 PARTITION OF notifications.notification_logs"
+        " FOR VALUES FROM ('2010-01-01 00:00:00+00') TO ('2010-02-01 00:00:00+00')"
+    )
+    admin.execute("ALTER TABLE notifications.notification_logs_y2010m01 OWNER TO mentorbase_owner")
+    counts = "SELECT (SELECT count(*) FROM getcourse.application_logs), (SELECT count(*) FROM getcourse.error_logs)"
+
+    dry = json.loads(mentorbase("purge", "--dry-run", "--json", "--dsn", deploy, cwd=tmp_path).stdout)
+    assert dry["rows"]["getcourse"] == 3
+    assert dry["months_dropped"] == ["notifications.notification_logs_y2010m01"]
+    assert admin.execute(counts).fetchone() == (3, 2)
+
+    done = json.loads(mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path).stdout)
+    assert done["rows"]["getcourse"] == 3 - sum("application_logs" in name for name in done["months_dropped"])
+    assert "notifications.notification_logs_y2010m01" in done["months_dropped"]
+    assert admin.execute(counts).fetchone() == (1, 1)
 
 
 def test_an_application_may_not_purge(tmp_path: Path, admin: psycopg.Connection) -> None:

@@ -14,7 +14,7 @@ from conftest import DEPLOY, TestServer
 from mentorbase import checksums, resources
 from mentorbase.migrate import GUARD_LOCK, migrate, rollback, status
 from old_server import VERSION, old_server
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,6 +43,40 @@ def test_migrate_status_and_rollback_tell_one_story(tmp_path: Path, empty_dsn: s
     everything = mentorbase("rollback", "--all", "--dsn", empty_dsn, "--json", cwd=tmp_path)
     assert json.loads(everything.stdout)["rolled_back"] == ids[-2::-1]
     assert "Nothing to do" in mentorbase("rollback", "--dsn", empty_dsn, cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("chosen", "why"),
+    [
+        ({"SERVER_ENV": "dev", "POSTGRES_HOST_INTERNAL": "nowhere"}, "POSTGRES_HOST_EXTERNAL (SERVER_ENV=dev)"),
+        ({"POSTGRES_HOST_INTERNAL": "nowhere"}, "POSTGRES_HOST_EXTERNAL (SERVER_ENV is not set: dev)"),
+        ({"SERVER_ENV": "prod", "POSTGRES_HOST_EXTERNAL": "nowhere"}, "POSTGRES_HOST_INTERNAL (SERVER_ENV=prod)"),
+        ({"POSTGRES_HOST": None, "SERVER_ENV": "prod"}, "POSTGRES_HOST"),
+    ],
+)
+def test_status_says_which_server_was_chosen_and_why_and_never_the_password(
+    tmp_path: Path, empty_dsn: str, chosen: dict[str, str | None], why: str
+) -> None:
+    parts = conninfo_to_dict(empty_dsn)
+    hosts = {name: str(parts["host"]) for name in ("POSTGRES_HOST_EXTERNAL", "POSTGRES_HOST_INTERNAL")}
+    variables = hosts | {name: value or str(parts["host"]) for name, value in chosen.items()}
+    variables |= {
+        "POSTGRES_PORT": str(parts.get("port", 5432)),
+        "POSTGRES_DB": "empty_test",
+        "POSTGRES_USER": str(parts["user"]),
+        "POSTGRES_PASSWORD": SECRET,
+    }
+    told = mentorbase("status", "auth", cwd=tmp_path, **variables)
+    assert told.returncode == 3, told.stderr
+    assert told.stdout.splitlines()[0] == f"empty_test on {parts['host']}, port {variables['POSTGRES_PORT']}: by {why}"
+    as_json = mentorbase("status", "auth", "--json", cwd=tmp_path, **variables)
+    assert json.loads(as_json.stdout)["server"] == {
+        "host": parts["host"],
+        "port": variables["POSTGRES_PORT"],
+        "database": "empty_test",
+        "chosen_by": why,
+    }
+    assert SECRET not in told.stdout + told.stderr + as_json.stdout + as_json.stderr
 
 
 def test_a_plan_shows_the_files_and_runs_nothing(tmp_path: Path, empty_dsn: str) -> None:

@@ -18,7 +18,7 @@ class Dying:
 
     def __init__(self, queue, die_at: str) -> None:
         self._queue, self._die_at = queue, die_at
-        self.wake_up = queue.wake_up
+        self.wake_up, self.transactional = queue.wake_up, queue.transactional
 
     def _after(self, point: str, answer):
         if point == self._die_at:
@@ -37,7 +37,9 @@ class Dying:
     def recover(self, *args):
         return self._queue.recover(*args)
 
-    def send(self, item) -> None:
+    def send(self, item, *tx) -> None:
+        for one in tx:
+            one.connection.execute("INSERT INTO public.effects (item_id) VALUES (%s)", [item.id])
         with Path(journal).open("a") as out:
             out.write(f"{item.id}\n")
             out.flush()

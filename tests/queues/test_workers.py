@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from mentorbase import AsyncDatabase, AsyncWorker, Failed, Rejected, RetryAfter, Worker
 from mentoring.racing import PATIENCE
-from queues.adapters import Adapter
+from queues.adapters import ADAPTERS, Adapter
 
 OPEN = {"pending", "waiting", "processing", "sending"}
 
@@ -38,7 +38,7 @@ def test_eight_workers_send_each_item_once_and_the_counts_add_up(queue, db, admi
     fill(queue, admin, 400)
     sent, lock = Counter(), Lock()
 
-    def send(item):
+    def send(item, *_):
         with lock:
             sent[item.id] += 1
         if item.id % 50 == 0:
@@ -50,20 +50,20 @@ def test_eight_workers_send_each_item_once_and_the_counts_add_up(queue, db, admi
     threads = [Thread(target=worker.run) for worker in workers]
     for thread in threads:
         thread.start()
-    wait_for(lambda: not OPEN & queue.count(admin).keys())
+    # What raised is either uncertain, or undone and waits for another time.
+    expected = {"sent": 388, "dead": 8, "uncertain" if queue.begins else "waiting": 4}
+    wait_for(lambda: queue.count(admin) == expected)
     for worker in workers:
         worker.stop()
     for thread in threads:
         thread.join(PATIENCE)
-    found = queue.count(admin)
     assert sent == Counter(dict.fromkeys(range(1, 401), 1))
-    assert found == {"sent": 388, "dead": 8, "uncertain": 4}
 
 
 @pytest.mark.direct
 def test_a_worker_is_woken_by_a_commit_however_long_it_would_poll(queue, db):
     done = []
-    worker = Worker(db, queue.queue, lambda item: done.append(item.id), poll=60)
+    worker = Worker(db, queue.queue, lambda item, *_: done.append(item.id), poll=60)
     thread = Thread(target=worker.run)
     thread.start()
     time.sleep(0.5)
@@ -79,7 +79,7 @@ def test_a_worker_is_woken_by_a_commit_however_long_it_would_poll(queue, db):
 @pytest.mark.direct
 def test_what_was_queued_first_and_committed_last_is_found_behind_the_place(queue, db, admin):
     done = []
-    worker = Worker(db, queue.queue, lambda item: done.append(item.id), poll=0.1)
+    worker = Worker(db, queue.queue, lambda item, *_: done.append(item.id), poll=0.1)
     thread = Thread(target=worker.run)
     with db.transaction() as tx:
         late = queue.enqueue(tx, "late")
@@ -101,7 +101,7 @@ def test_an_asynchronous_worker_does_the_same(queue, dsn, admin):
     async def scenario():
         async with AsyncDatabase.connect(dsn) as db:
 
-            async def send(item):
+            async def send(item, *_):
                 sent.append(item.id)
                 if item.id == 3:
                     raise Failed("later")
@@ -120,20 +120,20 @@ def test_an_asynchronous_worker_does_the_same(queue, dsn, admin):
     assert queue.count(admin) == {"sent": 39, "waiting": 1}
 
 
-def test_after_a_limit_a_worker_rests_and_then_sends_everything(queue, db, admin):
-    fill(queue, admin, 5)
+def test_after_a_limit_a_worker_rests_and_then_sends_everything(resting_queue, db, admin):
+    fill(resting_queue, admin, 5)
     times = []
 
-    def send(item):
+    def send(item, *_):
         times.append(time.monotonic())
         if len(times) == 1:
             raise RetryAfter(1)
 
-    worker = Worker(db, queue.queue, send, poll=0.05)
+    worker = Worker(db, resting_queue.queue, send, poll=0.05)
     thread = Thread(target=worker.run)
     thread.start()
     try:
-        wait_for(lambda: queue.count(admin) == {"sent": 5})
+        wait_for(lambda: resting_queue.count(admin) == {"sent": 5})
     finally:
         worker.stop()
         thread.join(PATIENCE)
@@ -167,12 +167,33 @@ def settle(queue: Adapter, dsn: str, journal: Path, admin: psycopg.Connection) -
         process.wait()
 
 
+def make_effects(admin: psycopg.Connection) -> None:
+    """Where a worker of a transactional queue writes what it does."""
+    admin.execute("CREATE TABLE public.effects (item_id bigint NOT NULL)")
+    admin.execute("GRANT INSERT ON public.effects TO mentorbase_app")
+
+
+def effects(queue: Adapter, journal: Path, admin: psycopg.Connection) -> Counter[int]:
+    """How often each item was acted on, so that it was seen."""
+    if queue.begins:
+        return journalled(journal)
+    return Counter(item for (item,) in admin.execute("SELECT item_id FROM public.effects"))
+
+
+DEATHS = [("claim", 0, 1), ("begin", 1, 0), ("send", 1, 1), ("finish", 0, 1)]
+# One transaction: whatever it had done was undone, and is done by another worker.
+DEATHS_AT_ONCE = [("claim", 0, 1), ("send", 0, 1), ("finish", 0, 1)]
+
+
 @pytest.mark.parametrize(
-    ("die_at", "uncertain", "sends"), [("claim", 0, 1), ("begin", 1, 0), ("send", 1, 1), ("finish", 0, 1)]
+    ("queue", "die_at", "uncertain", "times"),
+    [(name, *death) for name, a in ADAPTERS.items() for death in (DEATHS if a.begins else DEATHS_AT_ONCE)],
+    indirect=["queue"],
 )
-def test_a_worker_killed_at_this_point_loses_nothing_and_nothing_is_sent_twice(
-    queue, dsn, admin, tmp_path, die_at, uncertain, sends
+def test_a_worker_killed_at_this_point_loses_nothing_and_nothing_happens_twice(
+    queue, dsn, admin, tmp_path, die_at, uncertain, times
 ):
+    make_effects(admin)
     fill(queue, admin, 5)
     journal = tmp_path / "sent"
     process = start(queue, dsn, journal, die_at)
@@ -180,13 +201,14 @@ def test_a_worker_killed_at_this_point_loses_nothing_and_nothing_is_sent_twice(
     settle(queue, dsn, journal, admin)
     expected = {"sent": 5 - uncertain} | ({"uncertain": uncertain} if uncertain else {})
     assert queue.count(admin) == expected
-    sent = journalled(journal)
-    assert sent[1] == sends
-    assert all(sent[item] == 1 for item in range(2, 6))
+    found = effects(queue, journal, admin)
+    assert found[1] == times
+    assert all(found[item] == 1 for item in range(2, 6))
 
 
-def test_workers_killed_at_random_lose_nothing_and_send_nothing_twice(queue, dsn, admin, tmp_path):
+def test_workers_killed_at_random_lose_nothing_and_do_nothing_twice(queue, dsn, admin, tmp_path):
     items, rng = 300, random.Random(7)
+    make_effects(admin)
     fill(queue, admin, items)
     journal = tmp_path / "sent"
     processes = [start(queue, dsn, journal) for _ in range(2)]
@@ -203,18 +225,18 @@ def test_workers_killed_at_random_lose_nothing_and_send_nothing_twice(queue, dsn
         process.wait()
     settle(queue, dsn, journal, admin)
 
-    word = queue.word("uncertain")
-    sent = journalled(journal)
+    found = effects(queue, journal, admin)
     statuses = {row["id"]: row["status"] for row in queue.rows(admin)}
     assert len(statuses) == items
-    assert queue.count(admin).keys() == {"sent", "uncertain"}
-    assert [item for item, times in sent.items() if times > 1] == []
-    assert [item for item, status in statuses.items() if status != word and sent[item] != 1] == []
+    assert queue.count(admin).keys() - {"uncertain"} == {"sent"}
+    assert [item for item, times in found.items() if times > 1] == []
+    uncertain = queue.word("uncertain")
+    assert [item for item, status in statuses.items() if status != uncertain and found[item] != 1] == []
 
 
 def test_a_worker_waits_out_a_lost_connection(queue, db, admin):
     done = []
-    worker = Worker(db, queue.queue, lambda item: done.append(item.id), poll=0.1)
+    worker = Worker(db, queue.queue, lambda item, *_: done.append(item.id), poll=0.1)
     thread = Thread(target=worker.run)
     thread.start()
     time.sleep(0.3)

@@ -101,6 +101,7 @@ def fill(conn: psycopg.Connection) -> None:
         _teach(conn)
         _plan(conn)
         _notify(conn)
+        _bot(conn)
 
 
 def _teach(conn: psycopg.Connection) -> None:
@@ -201,6 +202,40 @@ def _notify(conn: psycopg.Connection) -> None:
         CROSS JOIN LATERAL notifications.begin_attempt(c.id, c.lease_token) AS b
         """
     )
+
+
+def _bot(conn: psycopg.Connection) -> None:
+    """Rows of the GetCourse bot: versions of everything, webhooks of every kind, notifications, logs."""
+    conn.execute("INSERT INTO getcourse.mentors (email, telegram_id) VALUES ('anna@example.org', 2001)")
+    conn.execute("SELECT getcourse.revise_mentor(1, 'anna@example.org', 'Anna', NULL, 2001)")
+    conn.execute("INSERT INTO getcourse.students (email, getcourse_user_id) VALUES ('boris@example.org', '77')")
+    conn.execute("INSERT INTO getcourse.trainings (training_id, title) VALUES ('training-001', 'Algebra')")
+    conn.execute(
+        "INSERT INTO getcourse.lessons (lesson_id, training_id, title) VALUES ('lesson-1', 'training-001', 'Sets')"
+    )
+    conn.execute("INSERT INTO getcourse.mapping (student_id, mentor_id, training_id) VALUES (1, 1, 'training-001')")
+    webhook = '{"event_date": "2025-12-20", "user_id": 77, "user_email": "boris@example.org", "answer_id": %s}'
+    bodies = [webhook % answer for answer in (1, 1, 2, 3)]
+    conn.execute("SELECT getcourse.receive_webhooks(%s)", [[*bodies, "no JSON"]])
+    conn.execute("INSERT INTO getcourse.webhook_staging (body) VALUES (%s)", [webhook % 4])
+    conn.execute(
+        """
+        SELECT getcourse.finish_webhook(c.id, c.lease_token, o.outcome::getcourse.outcome)
+        FROM (SELECT w.*, row_number() OVER (ORDER BY w.id) AS place FROM getcourse.claim_webhooks(3) AS w) AS c
+        INNER JOIN (VALUES (1, 'done'), (2, 'failed'), (3, 'rejected')) AS o (place, outcome) USING (place)
+        """
+    )
+    conn.execute("SELECT getcourse.enqueue(1, 'answer', 'An answer.', 1)")
+    conn.execute("INSERT INTO getcourse.unreachable_mentors (telegram_id) VALUES (2002)")
+    conn.execute(
+        """
+        SELECT getcourse.finish(b.id, b.lease_token, 'limited', retry_after => '1 minute')
+        FROM getcourse.claim(1) AS c
+        CROSS JOIN LATERAL getcourse.begin_attempt(c.id, c.lease_token) AS b
+        """
+    )
+    conn.execute("INSERT INTO getcourse.application_logs (logger, message) VALUES ('bot', 'It began.')")
+    conn.execute("INSERT INTO getcourse.error_logs (error_type, message) VALUES ('ValueError', 'It ended.')")
 
 
 def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]) -> None:

@@ -1,0 +1,4 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DELETE FROM platform.refusals
+WHERE sqlstate = 'MB401';

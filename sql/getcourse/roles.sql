@@ -1,0 +1,1 @@
+CALL platform.ensure_application_role('getcourse_app');
