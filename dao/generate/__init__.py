@@ -73,7 +73,7 @@ def generate(
     Args:
         dsn: libpq connection string or URI; the login must be a member of ``mentorbase_owner``.
         as_of: the day (UTC) that the rows speak of as today; by default the server's own.
-        progress: told after every few thousand rows.
+        progress: told after every few thousand rows, and at the end of each table.
 
     Raises:
         SetupError: the database lacks migrations or holds people already, the login may not do this, or *as_of* lies
@@ -118,6 +118,8 @@ def copy(conn: psycopg.Connection[tuple[object, ...]], load: Load, progress: Pro
             sent += some.count("\n")
             if progress:
                 progress(load.table, sent, load.count)
+    if progress:
+        progress(load.table, sent, sent)  # the count before was an estimate of some
     if "id" in load.columns:
         name = load.table
         conn.execute(sql.SQL(_NEXT_IDS).format(name=sql.Literal(name), table=_identifier(name)))
