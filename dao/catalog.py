@@ -28,6 +28,8 @@ REFERENCE_TABLES: Final = (
     "groups.group_members_transitions",
     "groups.group_invitations_transitions",
     "calendar.lesson_transitions",
+    "tutormax.settings",
+    "tutormax.interventions_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 
