@@ -32,6 +32,7 @@ from .query import Queries, S, echo
 from .settings import Settings
 from .students import Students
 from .teachers import Teachers
+from .tutormax import Tutormax
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Services(Generic[S]):
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
         links: what takes several services that share the database, schema ``links``.
+        tutormax: how tutors perform, schema ``tutormax``.
     """
 
     def __init__(self, source: S) -> None:
@@ -66,6 +68,7 @@ class Services(Generic[S]):
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
         self.links: Links[S] = Links(source)
+        self.tutormax: Tutormax[S] = Tutormax(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""

@@ -12,6 +12,7 @@ DROP FUNCTION tutormax.change_intervention(
     bigint, tutormax.intervention_status, bigint, date, tutormax.intervention_outcome, bigint, text
 );
 DROP FUNCTION tutormax.open_intervention(text, text, text, date, bigint, bigint, bigint, text);
+DROP FUNCTION tutormax.relations_of(text, integer);
 DROP FUNCTION tutormax.compute_performance_metrics(date, tutormax.metric_window[]);
 DROP FUNCTION tutormax.tier_of(integer, numeric, numeric, numeric, numeric);
 DROP FUNCTION tutormax.definition_version();

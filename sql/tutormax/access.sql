@@ -1,7 +1,7 @@
 GRANT USAGE ON SCHEMA tutormax, platform TO tutormax_app;
 GRANT EXECUTE ON FUNCTION
 platform.current_actor(name), platform.is_application(name), platform.allowed_steps(name, name, text, text),
-tutormax.definition_version(),
+tutormax.definition_version(), tutormax.relations_of(text, integer),
 tutormax.compute_performance_metrics(date, tutormax.metric_window[]),
 tutormax.open_intervention(text, text, text, date, bigint, bigint, bigint, text),
 tutormax.change_intervention(

@@ -260,6 +260,81 @@ $$;
 COMMENT ON FUNCTION tutormax.compute_performance_metrics(date, tutormax.metric_window[]) IS
 'Brings tutor_performance_metrics up to date, and says for which day, and of how many tutors how many rows were computed and how many of them are new or different. Computes the rows that this day (UTC, today by default) lacks in these windows, for who had begun by then and had not left before the window; and again every row of any day and window that a changed session or rating touches. Nothing else is looked at, so a second run does nothing. One at a time; 500 tutors at once, in one transaction. Refusals: MB007.';
 
+CREATE FUNCTION tutormax.relations_of(of_tutor text, recent integer)
+RETURNS TABLE (
+    sessions jsonb, performance_metrics jsonb, churn_predictions jsonb, interventions jsonb, tutor_events jsonb
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('feedback', s.feedback) ORDER BY s.n), '[]')
+        FROM (
+            SELECT
+                x.session_id, x.tutor_id, x.student_id, x.subject, x.scheduled_start, x.actual_start,
+                x.duration_minutes, x.session_number, x.status, x.engagement_score, x.learning_objectives_met,
+                x.created_at, x.updated_at, to_jsonb(f) AS feedback,
+                row_number() OVER (ORDER BY x.scheduled_start DESC, x.session_id) AS n
+            FROM (
+                SELECT y.*
+                FROM tutormax.sessions AS y
+                WHERE y.tutor_id = of_tutor
+                ORDER BY y.scheduled_start DESC, y.session_id
+                LIMIT recent
+            ) AS x
+            LEFT JOIN tutormax.student_feedback AS f ON x.session_id = f.session_id
+        ) AS s
+    ),
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.metric_window), '[]')
+        FROM unnest(enum_range(NULL::tutormax.metric_window)) AS w (metric_window)
+        CROSS JOIN LATERAL (
+            SELECT x.*
+            FROM tutormax.tutor_performance_metrics AS x
+            WHERE x.tutor_id = of_tutor AND x.metric_window = w.metric_window
+            ORDER BY x.calculation_date DESC, x.definition_version DESC
+            LIMIT 1
+        ) AS m
+    ),
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.prediction_date DESC, p.prediction_id DESC), '[]')
+        FROM (
+            SELECT x.*
+            FROM tutormax.churn_predictions AS x
+            WHERE x.tutor_id = of_tutor
+            ORDER BY x.prediction_date DESC, x.prediction_id DESC
+            LIMIT recent
+        ) AS p
+    ),
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.intervention_id DESC), '[]')
+        FROM (
+            SELECT x.*
+            FROM tutormax.interventions AS x
+            WHERE x.tutor_id = of_tutor
+            ORDER BY x.intervention_id DESC
+            LIMIT recent
+        ) AS i
+    ),
+    (
+        SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.event_timestamp DESC, e.event_id DESC), '[]')
+        FROM (
+            SELECT x.*
+            FROM tutormax.tutor_events AS x
+            WHERE x.tutor_id = of_tutor
+            ORDER BY x.event_timestamp DESC, x.event_id DESC
+            LIMIT recent
+        ) AS e
+    )
+$$;
+
+COMMENT ON FUNCTION tutormax.relations_of(text, integer) IS
+'What belongs to a tutor, as JSON arrays of rows: the latest sessions, each with its feedback or null, the latest metrics of each window, the latest predictions, interventions and events; of each so many at most, newest first.';
+
 CREATE FUNCTION tutormax.open_intervention(
     tutor_id text,
     intervention_type text,

@@ -215,7 +215,7 @@ CREATE TABLE tutormax.sessions (
     duration_minutes        integer                 NOT NULL,
     session_number          integer                 NOT NULL,
     status                  tutormax.session_status NOT NULL DEFAULT 'scheduled',
-    engagement_score        numeric(4, 3),
+    engagement_score        numeric,
     learning_objectives_met boolean,
     created_at              timestamptz             NOT NULL DEFAULT now(),
     updated_at              timestamptz             NOT NULL DEFAULT now(),
