@@ -498,7 +498,7 @@ CREATE TABLE tutormax.tutor_performance_metrics (
     tutor_id                    text                   NOT NULL,
     metric_window               tutormax.metric_window NOT NULL,
     calculation_date            date                   NOT NULL,
-    definition_version          integer                NOT NULL,
+    definition_version          bigint                 NOT NULL,
     sessions_total              integer                NOT NULL,
     sessions_settled            integer                NOT NULL,
     sessions_completed          integer                NOT NULL,
@@ -1336,7 +1336,7 @@ $$;
 COMMENT ON FUNCTION tutormax.days_of(tutormax.metric_window) IS 'How many days a window of metrics has: 7, 30 or 90.';
 
 CREATE FUNCTION tutormax.definition_version()
-RETURNS integer
+RETURNS bigint
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
@@ -1389,7 +1389,7 @@ SET jit = off
 AS $$
 DECLARE
     today         date := coalesce(as_of, (now() AT TIME ZONE 'UTC')::date);
-    version       CONSTANT integer := tutormax.definition_version();
+    version       CONSTANT bigint := tutormax.definition_version();
     batch         text[];
     last_tutor_id text := '';
     computed      bigint;

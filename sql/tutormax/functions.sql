@@ -31,7 +31,7 @@ $$;
 COMMENT ON FUNCTION tutormax.days_of(tutormax.metric_window) IS 'How many days a window of metrics has: 7, 30 or 90.';
 
 CREATE FUNCTION tutormax.definition_version()
-RETURNS integer
+RETURNS bigint
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
@@ -84,7 +84,7 @@ SET jit = off
 AS $$
 DECLARE
     today         date := coalesce(as_of, (now() AT TIME ZONE 'UTC')::date);
-    version       CONSTANT integer := tutormax.definition_version();
+    version       CONSTANT bigint := tutormax.definition_version();
     batch         text[];
     last_tutor_id text := '';
     computed      bigint;

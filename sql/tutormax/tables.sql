@@ -491,7 +491,7 @@ CREATE TABLE tutormax.tutor_performance_metrics (
     tutor_id                    text                   NOT NULL,
     metric_window               tutormax.metric_window NOT NULL,
     calculation_date            date                   NOT NULL,
-    definition_version          integer                NOT NULL,
+    definition_version          bigint                 NOT NULL,
     sessions_total              integer                NOT NULL,
     sessions_settled            integer                NOT NULL,
     sessions_completed          integer                NOT NULL,
