@@ -26,7 +26,7 @@ Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Days = Annotated[int, Field(ge=1, le=36500)]
 Recent = Annotated[int, Field(ge=0, le=500)]
 Document = Annotated[dict[str, Any], AfterValidator(Jsonb), Field(validate_default=True)]
-Texts = list[Text]
+Texts = Annotated[Sequence[Text], AfterValidator(list), Field(validate_default=True)]
 
 
 class TutorStatus(StrEnum):
@@ -112,6 +112,7 @@ class BulkTarget(StrEnum):
     TUTOR_EVENTS = "tutor_events"
 
 
+Windows = Annotated[Sequence[MetricWindow], AfterValidator(list), Field(validate_default=True)]
 ALL_WINDOWS: Final = (MetricWindow.WEEK, MetricWindow.MONTH, MetricWindow.QUARTER)
 
 
@@ -467,7 +468,7 @@ class Tutormax(Queries[S], service="tutormax"):
         email: Text,
         onboarding_date: AwareDatetime | None = None,
         status: TutorStatus = TutorStatus.ACTIVE,
-        subjects: Texts = [],  # noqa: B006 - never changed
+        subjects: Texts = (),
         baseline_sessions_per_week: float | None = None,
     ) -> Tutor:
         """Make a tutor's row of ``tutormax.tutors``, or replace all that it says.
@@ -614,7 +615,7 @@ class Tutormax(Queries[S], service="tutormax"):
         helpfulness_rating: Whole | None = None,
         is_first_session: bool = False,
         would_recommend: bool | None = None,
-        improvement_areas: Texts = [],  # noqa: B006 - never changed
+        improvement_areas: Texts = (),
         free_text: Text | None = None,
         submitted_at: AwareDatetime | None = None,
     ) -> StudentFeedback:
@@ -651,7 +652,7 @@ class Tutormax(Queries[S], service="tutormax"):
 
     @query
     def compute_performance_metrics(
-        self, as_of: date | None = None, *, windows: Sequence[MetricWindow] = ALL_WINDOWS
+        self, as_of: date | None = None, *, windows: Windows = ALL_WINDOWS
     ) -> MetricsRun:
         """Bring the metrics of a day up to date: ``tutormax.compute_performance_metrics()``.
 
