@@ -100,12 +100,14 @@ class TutorWorld:
         sessions: how many there are; tutors and students follow.
         as_of: the day that the rows speak of as today.
         assignee: the user who does interventions.
+        tutors: how many; None: one for a thousand sessions.
     """
 
     sessions: int
     seed: int
     as_of: date
     assignee: int = 1
+    tutors: int | None = None
 
     def chance(self, name: str) -> Random:
         """Return a source of chance of its own for each *name*."""
@@ -126,7 +128,7 @@ class TutorWorld:
     def lives(self) -> list[Life]:
         """Every tutor, from the busiest to the idlest."""
         draw = self.chance("tutormax.tutors").random
-        number = max(6, self.sessions // 1_000)
+        number = self.tutors or max(6, self.sessions // 1_000)
         weights = [place**-0.6 for place in range(1, number + 1)]
         share = self.sessions / sum(weights)
         lives, given, student, wanted = [], 0, 1, 0.0

@@ -374,6 +374,7 @@ class TutorWithRelations:
 
     Attributes:
         performance_metrics: the latest of each window.
+        tutor_events: of the last 90 days.
     """
 
     tutor_id: str

@@ -81,6 +81,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- whatever the statistics say of tables that were just loaded
 SET enable_bitmapscan = off
 SET jit = off
+SET plan_cache_mode = force_custom_plan -- made for the size of the batch
 AS $$
 DECLARE
     today         date := coalesce(as_of, (now() AT TIME ZONE 'UTC')::date);
@@ -266,6 +267,7 @@ RETURNS TABLE (
 )
 LANGUAGE sql
 STABLE
+STRICT -- not asked about anybody, it looks nowhere
 PARALLEL SAFE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -325,7 +327,7 @@ SELECT
         FROM (
             SELECT x.*
             FROM tutormax.tutor_events AS x
-            WHERE x.tutor_id = of_tutor
+            WHERE x.tutor_id = of_tutor AND x.event_timestamp > now() - interval '90 days' -- not in every month
             ORDER BY x.event_timestamp DESC, x.event_id DESC
             LIMIT recent
         ) AS e
@@ -333,7 +335,7 @@ SELECT
 $$;
 
 COMMENT ON FUNCTION tutormax.relations_of(text, integer) IS
-'What belongs to a tutor, as JSON arrays of rows: the latest sessions, each with its feedback or null, the latest metrics of each window, the latest predictions, interventions and events; of each so many at most, newest first.';
+'What belongs to a tutor, as JSON arrays of rows: the latest sessions, each with its feedback or null, the latest metrics of each window, the latest predictions and interventions, and the latest events of 90 days; of each so many at most, newest first. Nothing for NULL.';
 
 CREATE FUNCTION tutormax.open_intervention(
     tutor_id text,
