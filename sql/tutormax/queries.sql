@@ -125,10 +125,11 @@ SELECT
     session_id, tutor_id, student_id, subject, scheduled_start, actual_start, duration_minutes, session_number, status,
     engagement_score, learning_objectives_met, created_at, updated_at
 FROM tutormax.sessions
-WHERE tutor_id = :tutor_id
+WHERE
+    tutor_id = :tutor_id
     AND scheduled_start <= :until
     AND (scheduled_start < :until OR session_id > :after_id)
-ORDER BY scheduled_start DESC, session_id
+ORDER BY scheduled_start DESC, session_id ASC
 LIMIT :page_size;
 
 -- name: record_feedback
@@ -167,21 +168,25 @@ SELECT
     s.no_shows,
     s.reschedules
 FROM tutormax.tutors AS t
-CROSS JOIN LATERAL (
-    SELECT
-        count(*) AS total_sessions,
-        count(*) FILTER (WHERE x.status = 'no_show_tutor') AS no_shows,
-        count(*) FILTER (WHERE x.status = 'rescheduled') AS reschedules
-    FROM tutormax.sessions AS x
-    WHERE x.tutor_id = t.tutor_id
-        AND x.scheduled_start > now() - make_interval(hours => 24 * :days_back::integer) AND x.scheduled_start <= now()
-) AS s
-CROSS JOIN LATERAL (
-    SELECT round(avg(x.overall_rating), 2)::double precision AS average_rating
-    FROM tutormax.student_feedback AS x
-    WHERE x.tutor_id = t.tutor_id
-        AND x.submitted_at > now() - make_interval(hours => 24 * :days_back::integer) AND x.submitted_at <= now()
-) AS f
+CROSS JOIN
+    LATERAL (
+        SELECT
+            count(*) AS total_sessions,
+            count(*) FILTER (WHERE x.status = 'no_show_tutor') AS no_shows,
+            count(*) FILTER (WHERE x.status = 'rescheduled') AS reschedules
+        FROM tutormax.sessions AS x
+        WHERE
+            x.tutor_id = t.tutor_id
+            AND x.scheduled_start > now() - make_interval(hours => 24 * :days_back::integer) AND x.scheduled_start <= now()
+    ) AS s
+CROSS JOIN
+    LATERAL (
+        SELECT round(avg(x.overall_rating), 2)::double precision AS average_rating
+        FROM tutormax.student_feedback AS x
+        WHERE
+            x.tutor_id = t.tutor_id
+            AND x.submitted_at > now() - make_interval(hours => 24 * :days_back::integer) AND x.submitted_at <= now()
+    ) AS f
 WHERE t.tutor_id = :tutor_id;
 
 -- name: compute_performance_metrics
@@ -199,7 +204,8 @@ SELECT
     reschedule_rate, avg_rating, rating_count, first_session_count, first_session_success_rate, engagement_score,
     learning_objectives_met_pct, performance_tier, created_at, updated_at
 FROM tutormax.tutor_performance_metrics
-WHERE tutor_id = :tutor_id
+WHERE
+    tutor_id = :tutor_id
     AND metric_window = :metric_window
     AND calculation_date <= :until
 ORDER BY calculation_date DESC, definition_version DESC
@@ -226,7 +232,8 @@ SELECT
     prediction_id, tutor_id, prediction_date, churn_score, risk_level, probability_1d, probability_7d, probability_30d,
     probability_90d, contributing_factors, model_version, feature_cutoff, is_current, created_at
 FROM tutormax.churn_predictions
-WHERE tutor_id = :tutor_id
+WHERE
+    tutor_id = :tutor_id
     AND prediction_date <= :until
     AND (prediction_date < :until OR prediction_id < :after_id)
 ORDER BY prediction_date DESC, prediction_id DESC
@@ -241,7 +248,7 @@ SELECT
 FROM tutormax.churn_predictions AS p
 INNER JOIN tutormax.tutors AS t ON p.tutor_id = t.tutor_id
 WHERE p.is_current AND p.churn_score >= :min_score
-ORDER BY p.churn_score DESC, p.tutor_id
+ORDER BY p.churn_score DESC, p.tutor_id ASC
 LIMIT :limit;
 
 -- name: open_intervention
@@ -352,14 +359,15 @@ WITH recorded AS (
     RETURNING true
 )
 
-SELECT EXISTS (SELECT FROM recorded) AS is_new;
+SELECT count(*) = 1 AS is_new FROM recorded;
 
 -- name: tutor_events
 -- A tutor's events, latest first; until and after_id are those of the last of the page before.
 -- budget: 130 buffers
 SELECT event_id, tutor_id, event_type, event_timestamp, source, source_event_id, metadata, created_at
 FROM tutormax.tutor_events
-WHERE tutor_id = :tutor_id
+WHERE
+    tutor_id = :tutor_id
     AND event_timestamp <= :until
     AND (event_timestamp < :until OR event_id < :after_id)
 ORDER BY event_timestamp DESC, event_id DESC

@@ -209,7 +209,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT x.avg_rating, x.performance_tier
     FROM tutormax.tutor_performance_metrics AS x
-    WHERE x.tutor_id = i.tutor_id AND x.metric_window = '30d'
+    WHERE
+        x.tutor_id = i.tutor_id AND x.metric_window = '30d'
         AND x.calculation_date < (i.created_at AT TIME ZONE 'UTC')::date
     ORDER BY x.calculation_date DESC, x.definition_version DESC
     LIMIT 1
@@ -217,7 +218,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT x.avg_rating, x.performance_tier
     FROM tutormax.tutor_performance_metrics AS x
-    WHERE x.tutor_id = i.tutor_id AND x.metric_window = '30d'
+    WHERE
+        x.tutor_id = i.tutor_id AND x.metric_window = '30d'
         AND x.calculation_date > (i.closed_at AT TIME ZONE 'UTC')::date
     ORDER BY x.calculation_date DESC, x.definition_version DESC
     LIMIT 1
