@@ -338,14 +338,17 @@ class RowsRefused(Refusal):
         refused: each of them, by position.
     """
 
-    def __init__(self, refused: Sequence[RefusedRow]) -> None:
-        first = "|".join(str(row.position) for row in refused[:10])
-        super().__init__(
-            f"{len(refused)} rows are refused, the first because: {refused[0].error.message}",
-            detail=f"refused={len(refused)}, first_positions={first}",
-            hint="Correct or leave out the rows in refused, or load with keep_good=True",
-            sqlstate=refused[0].error.sqlstate,
-        )
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        constraint: str | None = None,
+        sqlstate: str | None = None,
+        refused: Sequence[RefusedRow] = (),
+    ) -> None:
+        super().__init__(message, detail=detail, hint=hint, constraint=constraint, sqlstate=sqlstate)
         self.refused = refused
 
 

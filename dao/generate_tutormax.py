@@ -38,6 +38,7 @@ _FIRST = ("Amina", "Bruno", "Clara", "Dmitri", "Elena", "Felix", "Greta", "Hassa
 _LAST = ("Adler", "Bondar", "Costa", "Dvorak", "Engel", "Fischer", "Garcia", "Horvat", "Ivanova", "Jensen", "Kovacs")
 _AREAS = ("pacing", "examples", "punctuality", "homework", "clarity")
 _PARTS = 5
+_BUSIEST = 8
 _LINES = 2_000
 _NULL = r"\N"
 
@@ -128,28 +129,41 @@ class TutorWorld:
     def lives(self) -> list[Life]:
         """Every tutor, from the busiest to the idlest."""
         draw = self.chance("tutormax.tutors").random
-        number = self.tutors or max(6, self.sessions // 1_000)
-        weights = [place**-0.6 for place in range(1, number + 1)]
-        share = self.sessions / sum(weights)
-        lives, given, student, wanted = [], 0, 1, 0.0
-        for place, weight in enumerate(weights, 1):
-            wanted += weight * share
-            sessions = min(round(wanted) - given, 8 * PAST)
-            given = round(wanted)
-            begins = int(draw() ** 2 * (PAST - 200))
-            fate = draw()
-            # Some have left, some are about to; on the smallest platform too.
-            leaves = None
-            if place == 3:
-                leaves = PAST - 10 - int(draw() * 20)
-            elif fate < 0.12:
-                leaves = begins + 120 + int(draw() * (PAST - 125 - begins))
-            elif fate < 0.18 or place == 5:
-                leaves = PAST + 2 + int(draw() * 20)
+        fates = [self._fate(place, draw) for place in range(1, 1 + (self.tutors or max(6, self.sessions // 1_000)))]
+        lives, student = [], 1
+        for place, ((begins, leaves), sessions) in enumerate(zip(fates, self._shares(fates), strict=True), 1):
             students = range(student, student + max(2, sessions // 25))
             student = students.stop
-            lives.append(Life(place, sessions, students, 3.9 + 0.9 * draw(), 0.03 * draw() ** 2, begins, leaves))
+            rating, unreliable = 3.9 + 0.9 * draw(), 0.03 * draw() ** 2
+            lives.append(Life(place, sessions, students, rating, unreliable, begins, leaves))
         return lives
+
+    def _fate(self, place: int, draw: Callable[[], float]) -> tuple[int, int | None]:
+        """Return when a tutor begins and leaves. Some have left, some are about to; on the smallest platform too."""
+        begins, fate = int(draw() ** 2 * (PAST - 200)), draw()
+        if place == 3:
+            return begins, PAST - 10 - int(draw() * 20)
+        if fate < 0.12:
+            return begins, begins + 120 + int(draw() * (PAST - 125 - begins))
+        if fate < 0.18 or place == 5:
+            return begins, PAST + 2 + int(draw() * 20)
+        return begins, None
+
+    def _shares(self, fates: list[tuple[int, int | None]]) -> list[int]:
+        """Share the sessions out: the n-th tutor has about n to the power of -0.6, `_BUSIEST` a day at most."""
+        most = [_BUSIEST * (min(leaves or PAST, PAST) - begins) for begins, leaves in fates]
+        weights = [place**-0.6 for place in range(1, len(fates) + 1)]
+        low, high = 0.0, self.sessions / weights[-1]
+        for _ in range(60):
+            middle = (low + high) / 2
+            enough = sum(map(min, most, (middle * weight for weight in weights))) >= self.sessions
+            low, high = (low, middle) if enough else (middle, high)
+        shares, given, wanted = [], 0, 0.0
+        for limit, weight in zip(most, weights, strict=True):
+            wanted += min(limit, high * weight)
+            shares.append(round(wanted) - given)
+            given += shares[-1]
+        return shares
 
 
 @dataclass(frozen=True, slots=True)

@@ -652,9 +652,7 @@ class Tutormax(Queries[S], service="tutormax"):
         ...
 
     @query
-    def compute_performance_metrics(
-        self, as_of: date | None = None, *, windows: Windows = ALL_WINDOWS
-    ) -> MetricsRun:
+    def compute_performance_metrics(self, as_of: date | None = None, *, windows: Windows = ALL_WINDOWS) -> MetricsRun:
         """Bring the metrics of a day up to date: ``tutormax.compute_performance_metrics()``.
 
         Computes what that day lacks, and again what changed sessions or ratings touch, of any day. A second run does

@@ -195,4 +195,11 @@ def _add(done: Loaded, stored: BulkStored) -> None:
 
 def _settle(done: Loaded, keep_good: bool) -> None:
     if done.refused and not keep_good:
-        raise RowsRefused(done.refused)
+        first, places = done.refused[0].error, "|".join(str(row.position) for row in done.refused[:10])
+        raise RowsRefused(
+            f"{len(done.refused)} rows are refused, the first because: {first.message}",
+            detail=f"refused={len(done.refused)}, first_positions={places}",
+            hint="Correct or leave out the rows in refused, or load with keep_good=True",
+            sqlstate=first.sqlstate,
+            refused=done.refused,
+        )

@@ -1385,6 +1385,8 @@ SECURITY DEFINER -- no role may write metrics itself
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- whatever the statistics say of tables that were just loaded
 SET enable_bitmapscan = off
+SET enable_hashjoin = off -- it would read all metrics there have ever been
+SET enable_mergejoin = off
 SET jit = off
 SET plan_cache_mode = force_custom_plan -- made for the size of the batch
 AS $$
