@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from conftest import TestServer
 from mentorbase import SYSTEM, Database, NewEvent, NewSession, load_rows
-from mentorbase.generate_tutormax import Load, TutorWorld, loads
-from psycopg import sql
+from mentorbase.generate import copy
+from mentorbase.generate.tutormax import TutorWorld, tutors
 from pytest_postgresql.executors import NoopExecutor
 from schema.support import new_database
 
@@ -38,17 +38,8 @@ CROSS JOIN (
 """
 
 
-def copy(conn: psycopg.Connection, load: Load) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(*load.table.split(".")), sql.SQL(", ").join(map(sql.Identifier, load.columns))
-    )
-    with conn.cursor() as cursor, cursor.copy(statement) as stream:
-        for line in load.rows():
-            stream.write(line)
-
-
 def test_a_full_run_grows_with_the_sessions(pg_server: TestServer, pg_template: NoopExecutor) -> None:
-    tutors = SIZES[-1] // 1_000
+    number = SIZES[-1] // 1_000
     for size in SIZES:
         name = f"{pg_template.dbname}_bench"
         with (
@@ -58,13 +49,13 @@ def test_a_full_run_grows_with_the_sessions(pg_server: TestServer, pg_template: 
             conn.execute("SET mentorbase.actor = 'system'")
             conn.execute("SET timezone = 'UTC'")
             started = time.monotonic()
-            for some in loads(TutorWorld(size, 1, TODAY, tutors=tutors)):
+            for some in tutors(TutorWorld(size, 1, TODAY, tutors=number)):
                 for load in some:
                     if load.table.rpartition(".")[2] in ("tutors", "students", "sessions", "student_feedback"):
                         copy(conn, load)
             conn.execute("VACUUM (ANALYZE) tutormax.sessions, tutormax.student_feedback, tutormax.tutors")
             loaded = time.monotonic() - started
-            print(f"\n{size} sessions, {tutors} tutors: loaded in {loaded:.0f} s", end="")  # noqa: T201
+            print(f"\n{size} sessions, {number} tutors: loaded in {loaded:.0f} s", end="")  # noqa: T201
             for what, day in {"first": 2, "full": 1}.items():
                 started = time.monotonic()
                 conn.execute("SELECT tutormax.compute_performance_metrics(%s)", [TODAY - timedelta(days=day)])

@@ -23,12 +23,13 @@ from mentorbase import (
     load_rows,
 )
 from mentorbase.errors import translated
-from mentorbase.generate_tutormax import METRIC_DAYS, PAST, TutorWorld, fill
+from mentorbase.generate.tutormax import METRIC_DAYS, PAST, TutorWorld, tutors
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from pytest_postgresql.executors import NoopExecutor
 from schema.support import new_database
 
+from .platform import fill
 from .school import DAY, NOON, OTHER, TODAY, TUTOR, enroll, feedback, session
 
 WORLD = TutorWorld(4_000, 1, date(2026, 3, 15))
@@ -365,10 +366,8 @@ def test_a_tutor_who_leaves_is_seen_in_the_metrics_before(platform: psycopg.Conn
 
 
 def test_the_same_world_has_the_same_rows_and_another_seed_others() -> None:
-    from mentorbase.generate_tutormax import loads
-
     def text(world: TutorWorld) -> list[str]:
-        return ["".join(load.rows()) for some in loads(world) for load in some]
+        return ["".join(load.rows()) for some in tutors(world) for load in some]
 
     small = TutorWorld(300, 1, date(2026, 3, 15))
     assert text(small) == text(TutorWorld(300, 1, date(2026, 3, 15)))

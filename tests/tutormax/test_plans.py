@@ -16,19 +16,20 @@ import psycopg
 import pytest
 from conftest import APP, TestServer
 from mentorbase import Tutormax
-from mentorbase.generate_tutormax import TutorWorld, fill
+from mentorbase.generate.tutormax import TutorWorld
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pytest_postgresql.executors import NoopExecutor
 from schema.support import new_database
 
 from .calls import CALLS, FEEDBACK, KNOWN, SESSIONS, TODAY
+from .platform import fill
 
 SESSIONS_MADE = int(os.environ.get("TUTORMAX_SESSIONS", 24_000))
 TUTORS = max(800, SESSIONS_MADE // 1_000)
 BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")
 LARGE = 300  # rows, from which on a table is not read from end to end
-SMALL = ("intervention", "interventions", "tutor_interventions")
+SMALL = ("intervention", "intervention_history", "interventions", "tutor_interventions")
 TWINS = {"sessions_session_id_tutor_id_student_id_key": "sessions_pkey"}
 """An index that begins with the whole key of another does as well."""
 FLAT = [(name, number) for name, calls in CALLS.items() for number in range(len(calls))]

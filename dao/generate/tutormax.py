@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import islice
 from random import Random
 from typing import Any, Final
 
 import psycopg
-from psycopg import sql
 
-Progress = Callable[[str, int, int | None], None]
-"""Told the table, how many of its rows are sent, and how many there will be if that is known."""
+from .load import Load
+from .world import World
 
 PAST: Final = 730
 """Days that the platform has run."""
@@ -39,27 +37,7 @@ _LAST = ("Adler", "Bondar", "Costa", "Dvorak", "Engel", "Fischer", "Garcia", "Ho
 _AREAS = ("pacing", "examples", "punctuality", "homework", "clarity")
 _PARTS = 5
 _BUSIEST = 8
-_LINES = 2_000
 _NULL = r"\N"
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    r"""Rows of one table, for COPY.
-
-    Attributes:
-        table: with its schema.
-        columns: those that the rows have, in their order.
-        rows: makes the rows: lines of COPY's text format, ``\N`` for NULL.
-        count: how many there will be, if that is known before.
-        actor: who brings them, as the setting ``mentorbase.actor``.
-    """
-
-    table: str
-    columns: tuple[str, ...]
-    rows: Callable[[], Iterator[str]]
-    count: int | None = None
-    actor: str = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +160,20 @@ class _Session:
     rating: int | None
 
 
-def loads(world: TutorWorld) -> Iterator[tuple[Load, ...]]:
+def loads(world: World) -> Iterator[tuple[Load, ...]]:
+    """One session of a tutor for ten bookings; who does interventions is the administrator."""
+    seed = world.chance("tutormax").getrandbits(32)
+    yield from tutors(TutorWorld(max(1_000, world.size.bookings // 10), seed, world.as_of, world.admin))
+
+
+def finish(conn: psycopg.Connection[Any], as_of: date) -> None:
+    """Give events their months, and compute metrics as if it had been done in time."""
+    conn.execute("SELECT platform.make_months('tutormax', 'tutor_events')")
+    for days in METRIC_DAYS:
+        conn.execute("SELECT tutormax.compute_performance_metrics(%s)", [as_of - timedelta(days=days)])
+
+
+def tutors(world: TutorWorld) -> Iterator[tuple[Load, ...]]:
     """Yield what is to be loaded, one transaction after another, in the order of the references."""
     lives = world.lives
     yield (
@@ -247,44 +238,6 @@ def loads(world: TutorWorld) -> Iterator[tuple[Load, ...]]:
             lambda: _events(world),
         ),
     )  # fmt: skip
-
-
-def fill(conn: psycopg.Connection[Any], world: TutorWorld, *, progress: Progress | None = None) -> dict[str, int]:
-    """Load a made-up platform into an empty ``tutormax``, compute its metrics, and return how many rows were loaded.
-
-    Args:
-        conn: autocommit, as a member of ``mentorbase_owner``.
-        progress: told after every few thousand rows.
-    """
-    done: dict[str, int] = {}
-    for some in loads(world):
-        with conn.transaction():
-            conn.execute("SET LOCAL timezone = 'UTC'")
-            for load in some:
-                conn.execute(sql.SQL("SET LOCAL mentorbase.actor = {}").format(sql.Literal(load.actor)))
-                done[load.table] = _copy(conn, load, progress)
-    conn.execute("SELECT platform.make_months('tutormax', 'tutor_events')")
-    for table in done:
-        conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(*table.split("."))))
-    for days in METRIC_DAYS:
-        day = world.as_of - timedelta(days=days)
-        conn.execute("SELECT rows_computed FROM tutormax.compute_performance_metrics(%s)", [day])
-    conn.execute("VACUUM (ANALYZE) tutormax.tutor_performance_metrics")
-    return done
-
-
-def _copy(conn: psycopg.Connection[Any], load: Load, progress: Progress | None) -> int:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(*load.table.split(".")), sql.SQL(", ").join(map(sql.Identifier, load.columns))
-    )
-    sent, lines = 0, load.rows()
-    with conn.cursor() as cursor, cursor.copy(statement) as stream:
-        while some := list(islice(lines, _LINES)):
-            stream.write("".join(some))
-            sent += len(some)
-            if progress:
-                progress(load.table, sent, load.count)
-    return sent
 
 
 def _tutors(world: TutorWorld) -> Iterator[str]:
