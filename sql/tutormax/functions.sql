@@ -119,7 +119,16 @@ BEGIN
         ) AS b;
         EXIT WHEN batch IS NULL;
 
-        WITH taken AS (
+        -- Asked once, not for each row. The day comes from here too, or the planner, which may know no row of it, would
+        -- read all rows of the day again for each tutor.
+        WITH spans AS MATERIALIZED (
+            SELECT
+                w.metric_window,
+                tutormax.days_of(w.metric_window) AS days,
+                today AS as_of
+            FROM unnest(enum_range(NULL::tutormax.metric_window)) AS w (metric_window)
+        ),
+        taken AS (
             DELETE FROM tutormax.metric_changes AS c
             WHERE c.tutor_id = ANY (batch)
             RETURNING c.tutor_id, c.first_day, c.last_day
@@ -129,25 +138,22 @@ BEGIN
             SELECT m.tutor_id, m.metric_window, m.calculation_date
             FROM taken AS c
             INNER JOIN tutormax.tutor_performance_metrics AS m
-                ON c.tutor_id = m.tutor_id
-                AND m.calculation_date >= c.first_day
-                AND m.calculation_date < c.last_day + tutormax.days_of(m.metric_window)
+                ON c.tutor_id = m.tutor_id AND m.calculation_date >= c.first_day
+            INNER JOIN spans AS p ON m.metric_window = p.metric_window AND m.calculation_date < c.last_day + p.days
             WHERE m.definition_version = version
             UNION
             -- What this day lacks: of those who had begun by then, and were still there when the window began.
-            SELECT t.tutor_id, w.metric_window, today
+            SELECT t.tutor_id, p.metric_window, p.as_of
             FROM unnest(batch) AS b (tutor_id)
             INNER JOIN tutormax.tutors AS t ON b.tutor_id = t.tutor_id
-            CROSS JOIN unnest(windows) AS w (metric_window)
-            WHERE (t.onboarding_date AT TIME ZONE 'UTC')::date <= today
-                AND (
-                    t.churned_at IS NULL
-                    OR (t.churned_at AT TIME ZONE 'UTC')::date > today - tutormax.days_of(w.metric_window)
-                )
+            CROSS JOIN spans AS p
+            WHERE p.metric_window = ANY (windows)
+                AND (t.onboarding_date AT TIME ZONE 'UTC')::date <= p.as_of
+                AND (t.churned_at IS NULL OR (t.churned_at AT TIME ZONE 'UTC')::date > p.as_of - p.days)
                 AND NOT EXISTS (
                     SELECT FROM tutormax.tutor_performance_metrics AS m
-                    WHERE m.tutor_id = t.tutor_id AND m.metric_window = w.metric_window
-                        AND m.calculation_date = today AND m.definition_version = version
+                    WHERE m.tutor_id = t.tutor_id AND m.metric_window = p.metric_window
+                        AND m.calculation_date = p.as_of AND m.definition_version = version
                 )
         ),
         figures AS (
@@ -171,9 +177,10 @@ BEGIN
                 round(s.engagement, 3) AS engagement_score,
                 round(100 * s.objectives, 2) AS learning_objectives_met_pct
             FROM wanted AS w
+            INNER JOIN spans AS p ON w.metric_window = p.metric_window
             CROSS JOIN LATERAL (
                 SELECT
-                    (w.calculation_date - tutormax.days_of(w.metric_window) + 1)::timestamp AT TIME ZONE 'UTC' AS from_time,
+                    (w.calculation_date - p.days + 1)::timestamp AT TIME ZONE 'UTC' AS from_time,
                     (w.calculation_date + 1)::timestamp AT TIME ZONE 'UTC' AS to_time
             ) AS d
             CROSS JOIN LATERAL (
