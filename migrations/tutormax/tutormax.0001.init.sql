@@ -572,7 +572,7 @@ COMMENT ON CONSTRAINT tutor_performance_metrics_version_check ON tutormax.tutor_
 
 -- What was computed for a day, for analysts.
 CREATE INDEX tutor_performance_metrics_calculation_date_idx
-ON tutormax.tutor_performance_metrics (calculation_date, metric_window);
+ON tutormax.tutor_performance_metrics (calculation_date);
 
 -- What a model says of a tutor.
 CREATE TABLE tutormax.churn_predictions (
@@ -1424,9 +1424,9 @@ BEGIN
         ) AS b;
         EXIT WHEN batch IS NULL;
 
-        -- Asked once, not for each row. The day comes from here too, or the planner, which may know no row of it, would
-        -- read all rows of the day again for each tutor.
-        WITH spans AS MATERIALIZED (
+        -- OFFSET 0 below: each key is looked up. A planner that knows little of this table, which has just grown, would
+        -- join it as a whole.
+        WITH spans AS MATERIALIZED ( -- asked once, not for each row
             SELECT
                 w.metric_window,
                 tutormax.days_of(w.metric_window) AS days,
@@ -1442,10 +1442,15 @@ BEGIN
             -- What a change has touched, on whichever day it was computed for.
             SELECT m.tutor_id, m.metric_window, m.calculation_date
             FROM taken AS c
-            INNER JOIN tutormax.tutor_performance_metrics AS m
-                ON c.tutor_id = m.tutor_id AND m.calculation_date >= c.first_day
-            INNER JOIN spans AS p ON m.metric_window = p.metric_window AND m.calculation_date < c.last_day + p.days
-            WHERE m.definition_version = version
+            CROSS JOIN spans AS p
+            CROSS JOIN LATERAL (
+                SELECT x.tutor_id, x.metric_window, x.calculation_date
+                FROM tutormax.tutor_performance_metrics AS x
+                WHERE x.tutor_id = c.tutor_id AND x.metric_window = p.metric_window
+                    AND x.calculation_date >= c.first_day AND x.calculation_date < c.last_day + p.days
+                    AND x.definition_version = version
+                OFFSET 0
+            ) AS m
             UNION
             -- What this day lacks: of those who had begun by then, and were still there when the window began.
             SELECT t.tutor_id, p.metric_window, p.as_of
@@ -1459,6 +1464,7 @@ BEGIN
                     SELECT FROM tutormax.tutor_performance_metrics AS m
                     WHERE m.tutor_id = t.tutor_id AND m.metric_window = p.metric_window
                         AND m.calculation_date = p.as_of AND m.definition_version = version
+                    OFFSET 0
                 )
         ),
         figures AS (

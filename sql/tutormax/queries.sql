@@ -191,8 +191,8 @@ WHERE t.tutor_id = :tutor_id;
 
 -- name: compute_performance_metrics
 -- Brings the metrics of a day up to date, and what late data have touched. Of a thousand tutors of whom one has changed:
--- about ten buffers a tutor, to see that nothing is missing.
--- budget: 12000 buffers
+-- a dozen buffers a tutor, to see that nothing is missing.
+-- budget: 16000 buffers
 SELECT as_of_date, tutors, rows_computed, rows_changed
 FROM tutormax.compute_performance_metrics(:as_of, :windows);
 

@@ -565,7 +565,7 @@ COMMENT ON CONSTRAINT tutor_performance_metrics_version_check ON tutormax.tutor_
 
 -- What was computed for a day, for analysts.
 CREATE INDEX tutor_performance_metrics_calculation_date_idx
-ON tutormax.tutor_performance_metrics (calculation_date, metric_window);
+ON tutormax.tutor_performance_metrics (calculation_date);
 
 -- What a model says of a tutor.
 CREATE TABLE tutormax.churn_predictions (
