@@ -311,11 +311,11 @@ CREATE TABLE tutormax.student_feedback (
     REFERENCES tutormax.sessions (session_id, tutor_id, student_id) ON DELETE RESTRICT,
     CONSTRAINT student_feedback_overall_rating_check CHECK (overall_rating BETWEEN 1 AND 5),
     CONSTRAINT student_feedback_part_ratings_check CHECK (
-        subject_knowledge_rating BETWEEN 1 AND 5
-        AND communication_rating BETWEEN 1 AND 5
-        AND patience_rating BETWEEN 1 AND 5
-        AND engagement_rating BETWEEN 1 AND 5
-        AND helpfulness_rating BETWEEN 1 AND 5
+        subject_knowledge_rating >= 1 AND subject_knowledge_rating <= 5
+        AND communication_rating >= 1 AND communication_rating <= 5
+        AND patience_rating >= 1 AND patience_rating <= 5
+        AND engagement_rating >= 1 AND engagement_rating <= 5
+        AND helpfulness_rating >= 1 AND helpfulness_rating <= 5
     ),
     CONSTRAINT student_feedback_improvement_areas_check CHECK (array_position(improvement_areas, NULL) IS NULL),
     CONSTRAINT student_feedback_free_text_check CHECK (length(free_text) <= 10000),
@@ -599,15 +599,19 @@ CREATE TABLE tutormax.churn_predictions (
     REFERENCES tutormax.tutors (tutor_id) ON DELETE RESTRICT,
     CONSTRAINT churn_predictions_churn_score_check CHECK (churn_score BETWEEN 0 AND 100),
     CONSTRAINT churn_predictions_probability_check CHECK (
-        probability_1d BETWEEN 0 AND 1 AND probability_7d BETWEEN 0 AND 1
-        AND probability_30d BETWEEN 0 AND 1 AND probability_90d BETWEEN 0 AND 1
+        probability_1d >= 0 AND probability_1d <= 1
+        AND probability_7d >= 0 AND probability_7d <= 1
+        AND probability_30d >= 0 AND probability_30d <= 1
+        AND probability_90d >= 0 AND probability_90d <= 1
     ),
     -- Where a probability is none, that is said instead.
     CONSTRAINT churn_predictions_horizon_check CHECK (
         (probability_1d <= probability_7d AND probability_7d <= probability_30d AND probability_30d <= probability_90d)
         OR NOT (
-            probability_1d BETWEEN 0 AND 1 AND probability_7d BETWEEN 0 AND 1
-            AND probability_30d BETWEEN 0 AND 1 AND probability_90d BETWEEN 0 AND 1
+            probability_1d >= 0 AND probability_1d <= 1
+            AND probability_7d >= 0 AND probability_7d <= 1
+            AND probability_30d >= 0 AND probability_30d <= 1
+            AND probability_90d >= 0 AND probability_90d <= 1
         )
     ),
     CONSTRAINT churn_predictions_contributing_factors_check CHECK (jsonb_typeof(contributing_factors) = 'object'),
