@@ -33,6 +33,7 @@ from .query import Queries, S, echo
 from .settings import Settings
 from .students import Students
 from .teachers import Teachers
+from .tutormax import Tutormax
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Services(Generic[S]):
         notifications: what people are told, schema ``notifications``.
         getcourse: the GetCourse bot, schema ``getcourse``.
         links: what takes several services that share the database, schema ``links``.
+        tutormax: how tutors perform, schema ``tutormax``.
     """
 
     def __init__(self, source: S) -> None:
@@ -69,6 +71,7 @@ class Services(Generic[S]):
         self.notifications: Notifications[S] = Notifications(source)
         self.getcourse: Getcourse[S] = Getcourse(source)
         self.links: Links[S] = Links(source)
+        self.tutormax: Tutormax[S] = Tutormax(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""

@@ -121,3 +121,10 @@ COMMENT ON CONSTRAINT teacher_schedules_teacher_telegram_id_fkey ON calendar.tea
 'teacher_telegram_id is the telegram_id of a teacher.';
 COMMENT ON CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey ON calendar.teacher_unavailable IS
 'teacher_telegram_id is the telegram_id of a teacher.';
+
+-- Who keeps tutors is a user.
+ALTER TABLE tutormax.interventions
+ADD CONSTRAINT interventions_assigned_to_fkey FOREIGN KEY (assigned_to)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT interventions_assigned_to_fkey ON tutormax.interventions IS 'assigned_to is the id of a user.';
