@@ -40,7 +40,7 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setenv("MENTORBASE_DSN", dsn)
     monkeypatch.setenv("MENTORBASE_KEYS", f"1:{b64encode(bytes(32)).decode()}")
     monkeypatch.setenv("MENTORBASE_INDEX_KEY", b64encode(bytes([1]) * 32).decode())
-    assert len(PYTHON) == 6
+    assert len(PYTHON) == 7
     for example in PYTHON:
         exec(compile(example, "README.md", "exec"), {"__name__": "example"})
     shown = capsys.readouterr().out
