@@ -29,7 +29,8 @@ from .groups import Groups
 from .links import Links
 from .mentoring import Mentoring
 from .notifications import Notifications
-from .query import Queries, S, echo
+from .query import Queries, S, Source, echo
+from .quests import Quests
 from .settings import Settings
 from .students import Students
 from .teachers import Teachers
@@ -54,11 +55,13 @@ class Services(Generic[S]):
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
         getcourse: the GetCourse bot, schema ``getcourse``.
+        quests: quests and what children share of them, schema ``quests``.
         links: what takes several services that share the database, schema ``links``.
     """
 
-    def __init__(self, source: S) -> None:
+    def __init__(self, source: S, asking: Source | None = None) -> None:
         self._source = source
+        self._asking = asking
         self._ended = False
         self.auth: Auth[S] = Auth(source)
         self.teachers: Teachers[S] = Teachers(source)
@@ -68,6 +71,7 @@ class Services(Generic[S]):
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
         self.getcourse: Getcourse[S] = Getcourse(source)
+        self.quests: Quests[S] = Quests(source, asking)
         self.links: Links[S] = Links(source)
 
     def _end(self) -> None:
@@ -186,6 +190,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
     def close(self) -> None:
         """Close every connection."""
         self.pool.close()
+        if isinstance(self._asking, ConnectionPool):
+            self._asking.close()
 
     def __enter__(self) -> Self:
         return self
@@ -220,7 +226,7 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         with translated, self.pool.connection() as conn, conn.transaction():
             if begin:
                 conn.execute(begin, prepare=False)
-            tx = Transaction(conn)
+            tx = Transaction(conn, self._asking)
             try:
                 yield tx
             finally:
@@ -310,10 +316,14 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             raise explain_connection(error) from error
         await probe.close()
         await self.pool.open()
+        if isinstance(self._asking, AsyncConnectionPool):
+            await self._asking.open()
 
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close()
+        if isinstance(self._asking, AsyncConnectionPool):
+            await self._asking.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -338,7 +348,7 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             async with self.pool.connection() as conn, conn.transaction():
                 if begin:
                     await conn.execute(begin, prepare=False)
-                tx = AsyncTransaction(conn)
+                tx = AsyncTransaction(conn, self._asking)
                 try:
                     yield tx
                 finally:
@@ -424,3 +434,8 @@ def _pool_options(settings: Settings) -> dict[str, Any]:
         "max_lifetime": settings.db_pool_max_lifetime,
         "name": "mentorbase",
     }
+
+
+def _asking_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of a small pool beside: a full one must not keep what it holds from asking (`Quests`)."""
+    return _pool_options(settings) | {"min_size": 0, "max_size": 2, "name": "mentorbase-asking", "num_workers": 1}

@@ -7,6 +7,7 @@ DROP VIEW quests.v_quest_history;
 DROP VIEW quests.v_quests;
 DROP FUNCTION quests.purge_reads(boolean, integer);
 DROP FUNCTION quests.add_coping_strategy(bigint, text, bigint);
+DROP FUNCTION quests.update_profile(bigint, jsonb, bigint, bigint);
 DROP FUNCTION quests.update_profile_emotions(bigint, jsonb, bigint, bigint);
 DROP FUNCTION quests.get_or_create_profile(bigint, uuid, bigint);
 DROP FUNCTION quests.check_own(bigint);

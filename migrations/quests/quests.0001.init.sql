@@ -3088,6 +3088,52 @@ $$;
 COMMENT ON FUNCTION quests.update_profile_emotions(bigint, jsonb, bigint, bigint) IS
 'Adds to a person''s profile how they feel now, and returns its version; the last 100 are kept. version: refuse if the profile has changed since (NULL: do not ask). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB005, MB007.';
 
+CREATE FUNCTION quests.update_profile(
+    user_id bigint, changes jsonb, version bigint DEFAULT NULL, actor_id bigint DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes a profile that may have to be made
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    profile      quests.psychological_profiles;
+    caller_actor text := current_setting('mentorbase.actor', true);
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+
+    PERFORM quests.check_keys(
+        changes,
+        ARRAY['triggers', 'communication_style', 'toxic_patterns', 'growth_areas', 'recommended_techniques'],
+        'changes'
+    );
+    PERFORM quests.check_own(update_profile.user_id);
+    profile := quests.own_profile(update_profile.user_id, update_profile.version);
+    SELECT (jsonb_populate_record(profile, changes)).* INTO profile;
+    UPDATE quests.psychological_profiles AS p
+    SET
+        triggers = profile.triggers,
+        communication_style = profile.communication_style,
+        toxic_patterns = profile.toxic_patterns,
+        growth_areas = profile.growth_areas,
+        recommended_techniques = profile.recommended_techniques
+    WHERE p.id = profile.id
+    RETURNING p.version INTO profile.version;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN profile.version;
+END
+$$;
+
+COMMENT ON FUNCTION quests.update_profile(bigint, jsonb, bigint, bigint) IS
+'Changes what a person''s profile says, and returns its version. changes: triggers, communication_style, toxic_patterns, growth_areas, recommended_techniques, any of them; the others stay. version: refuse if the profile has changed since (NULL: do not ask). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB005, MB007, and the constraints of psychological_profiles.';
+
 CREATE FUNCTION quests.add_coping_strategy(user_id bigint, strategy text, actor_id bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -3421,6 +3467,7 @@ quests.can_share_with_parent(uuid, quests.data_type, bigint),
 quests.create_creative_project(bigint, quests.project_type, text, bigint),
 quests.update_project_progress(bigint, integer, bigint),
 quests.get_or_create_profile(bigint, uuid, bigint),
+quests.update_profile(bigint, jsonb, bigint, bigint),
 quests.update_profile_emotions(bigint, jsonb, bigint, bigint),
 quests.add_coping_strategy(bigint, text, bigint)
 TO pas_bot_user;
@@ -3430,9 +3477,7 @@ INSERT (id, recovery_tracks, primary_track, recovery_week, recovery_day),
 UPDATE (recovery_tracks, primary_track, recovery_week, recovery_day)
 ON quests.users TO pas_bot_user;
 GRANT SELECT, UPDATE (status, progress) ON quests.creative_projects TO pas_bot_user;
-GRANT SELECT,
-UPDATE (crisis_history, triggers, communication_style, toxic_patterns, growth_areas, recommended_techniques)
-ON quests.psychological_profiles TO pas_bot_user;
+GRANT SELECT, UPDATE (crisis_history) ON quests.psychological_profiles TO pas_bot_user;
 GRANT SELECT,
 INSERT (user_id, started_at, ended_at, summary, mood_before, mood_after),
 UPDATE (ended_at, summary, mood_before, mood_after), DELETE

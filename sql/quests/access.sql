@@ -120,6 +120,7 @@ quests.can_share_with_parent(uuid, quests.data_type, bigint),
 quests.create_creative_project(bigint, quests.project_type, text, bigint),
 quests.update_project_progress(bigint, integer, bigint),
 quests.get_or_create_profile(bigint, uuid, bigint),
+quests.update_profile(bigint, jsonb, bigint, bigint),
 quests.update_profile_emotions(bigint, jsonb, bigint, bigint),
 quests.add_coping_strategy(bigint, text, bigint)
 TO pas_bot_user;
@@ -129,9 +130,7 @@ INSERT (id, recovery_tracks, primary_track, recovery_week, recovery_day),
 UPDATE (recovery_tracks, primary_track, recovery_week, recovery_day)
 ON quests.users TO pas_bot_user;
 GRANT SELECT, UPDATE (status, progress) ON quests.creative_projects TO pas_bot_user;
-GRANT SELECT,
-UPDATE (crisis_history, triggers, communication_style, toxic_patterns, growth_areas, recommended_techniques)
-ON quests.psychological_profiles TO pas_bot_user;
+GRANT SELECT, UPDATE (crisis_history) ON quests.psychological_profiles TO pas_bot_user;
 GRANT SELECT,
 INSERT (user_id, started_at, ended_at, summary, mood_before, mood_after),
 UPDATE (ended_at, summary, mood_before, mood_after), DELETE

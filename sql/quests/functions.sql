@@ -1360,6 +1360,52 @@ $$;
 COMMENT ON FUNCTION quests.update_profile_emotions(bigint, jsonb, bigint, bigint) IS
 'Adds to a person''s profile how they feel now, and returns its version; the last 100 are kept. version: refuse if the profile has changed since (NULL: do not ask). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB005, MB007.';
 
+CREATE FUNCTION quests.update_profile(
+    user_id bigint, changes jsonb, version bigint DEFAULT NULL, actor_id bigint DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- writes a profile that may have to be made
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    profile      quests.psychological_profiles;
+    caller_actor text := current_setting('mentorbase.actor', true);
+BEGIN
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', actor_id);
+    END IF;
+
+    PERFORM quests.check_keys(
+        changes,
+        ARRAY['triggers', 'communication_style', 'toxic_patterns', 'growth_areas', 'recommended_techniques'],
+        'changes'
+    );
+    PERFORM quests.check_own(update_profile.user_id);
+    profile := quests.own_profile(update_profile.user_id, update_profile.version);
+    SELECT (jsonb_populate_record(profile, changes)).* INTO profile;
+    UPDATE quests.psychological_profiles AS p
+    SET
+        triggers = profile.triggers,
+        communication_style = profile.communication_style,
+        toxic_patterns = profile.toxic_patterns,
+        growth_areas = profile.growth_areas,
+        recommended_techniques = profile.recommended_techniques
+    WHERE p.id = profile.id
+    RETURNING p.version INTO profile.version;
+
+    IF actor_id IS NOT NULL THEN
+        EXECUTE format('SET LOCAL mentorbase.actor = %L', coalesce(caller_actor, ''));
+    END IF;
+    RETURN profile.version;
+END
+$$;
+
+COMMENT ON FUNCTION quests.update_profile(bigint, jsonb, bigint, bigint) IS
+'Changes what a person''s profile says, and returns its version. changes: triggers, communication_style, toxic_patterns, growth_areas, recommended_techniques, any of them; the others stay. version: refuse if the profile has changed since (NULL: do not ask). actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB005, MB007, and the constraints of psychological_profiles.';
+
 CREATE FUNCTION quests.add_coping_strategy(user_id bigint, strategy text, actor_id bigint DEFAULT NULL)
 RETURNS bigint
 LANGUAGE plpgsql

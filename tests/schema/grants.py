@@ -381,10 +381,7 @@ GRANTS: dict[str, dict[str, Privileges]] = {
             "DELETE": ALL,
         },
         "table quests.metrics_snapshots": {"SELECT": ALL, "INSERT": "user_id taken_at metrics", "DELETE": ALL},
-        "table quests.psychological_profiles": {
-            "SELECT": ALL,
-            "UPDATE": "crisis_history triggers communication_style toxic_patterns growth_areas recommended_techniques",
-        },
+        "table quests.psychological_profiles": {"SELECT": ALL, "UPDATE": "crisis_history"},
         "table quests.quests": READ,
         "table quests.sessions": {
             "SELECT": ALL,
@@ -409,6 +406,7 @@ GRANTS: dict[str, dict[str, Privileges]] = {
         "function quests.read(uuid,bigint)": CALL,
         "function quests.save_quest_yaml(uuid,text,bigint,bigint)": CALL,
         "function quests.set_quest_status(uuid,quests.quest_status,bigint,text)": CALL,
+        "function quests.update_profile(bigint,jsonb,bigint,bigint)": CALL,
         "function quests.update_profile_emotions(bigint,jsonb,bigint,bigint)": CALL,
         "function quests.update_project_progress(bigint,integer,bigint)": CALL,
         "function quests.update_quest(uuid,jsonb,bigint,bigint)": CALL,
