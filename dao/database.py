@@ -149,12 +149,20 @@ class AsyncTransaction(Services[AsyncConnection[Any]]):
 class Database(Services[ConnectionPool[Connection[Any]]]):
     """A pool of connections and the services on it. Close it, or use it as a context manager.
 
+    What is asked of a child's data is written down on a second, small pool (`Quests`), which is empty until then.
+
     Attributes:
         pgbouncer: whether pgbouncer in transaction mode is in between, where LISTEN does not work.
     """
 
-    def __init__(self, pool: ConnectionPool[Connection[Any]], *, pgbouncer: bool = False) -> None:
-        super().__init__(pool)
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        asking: ConnectionPool[Connection[Any]] | None = None,
+        *,
+        pgbouncer: bool = False,
+    ) -> None:
+        super().__init__(pool, asking)
         self.pgbouncer = pgbouncer
 
     @classmethod
@@ -180,7 +188,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
             open=True,
             **_pool_options(settings),
         )
-        return cls(pool, pgbouncer=settings.db_pgbouncer)
+        asking = ConnectionPool(conninfo, connection_class=Connection[Any], open=True, **_asking_options(settings))
+        return cls(pool, asking, pgbouncer=settings.db_pgbouncer)
 
     @property
     def pool(self) -> ConnectionPool[Connection[Any]]:
@@ -290,12 +299,20 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             open=False,
             **_pool_options(settings),
         )
-        return cls(pool, conninfo, pgbouncer=settings.db_pgbouncer)
+        asking = AsyncConnectionPool(
+            conninfo, connection_class=AsyncConnection[Any], open=False, **_asking_options(settings)
+        )
+        return cls(pool, conninfo, asking, pgbouncer=settings.db_pgbouncer)
 
     def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection[Any]], conninfo: str, *, pgbouncer: bool = False
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        conninfo: str,
+        asking: AsyncConnectionPool[AsyncConnection[Any]] | None = None,
+        *,
+        pgbouncer: bool = False,
     ) -> None:
-        super().__init__(pool)
+        super().__init__(pool, asking)
         self._conninfo = conninfo
         self.pgbouncer = pgbouncer
 

@@ -64,9 +64,7 @@ def test_a_child_plays_and_details_are_kept_with_consent_only(house: Family) -> 
         assert tx.quests.child_progress(quest_id) == []
 
     settings = play.get_privacy_settings(quest_id, actor_id=CHILD)
-    assert not (
-        settings.share_completion_progress or settings.share_educational_progress or settings.share_play_frequency
-    )
+    assert not any(getattr(settings, f"share_{kind}") for kind in DataType)
     house.share(quest_id, DataType.EDUCATIONAL_PROGRESS)
     assert play.start_node(quest_id, "b", actor_id=CHILD) is True
     assert play.complete_node(quest_id, "b", actor_id=CHILD) == 50
