@@ -5,7 +5,7 @@ DROP VIEW quests.v_privacy_reads;
 DROP VIEW quests.v_consent_changes;
 DROP VIEW quests.v_quest_history;
 DROP VIEW quests.v_quests;
-DROP FUNCTION quests.purge_reads(boolean, integer);
+DROP FUNCTION quests.purge(boolean, bigint);
 DROP FUNCTION quests.add_coping_strategy(bigint, text, bigint);
 DROP FUNCTION quests.update_profile(bigint, jsonb, bigint, bigint);
 DROP FUNCTION quests.update_profile_emotions(bigint, jsonb, bigint, bigint);

@@ -1448,7 +1448,7 @@ $$;
 COMMENT ON FUNCTION quests.add_coping_strategy(bigint, text, bigint) IS
 'Records that a strategy helped a person, once more, and returns the profile''s version. actor_id: who acts (NULL: the transaction''s actor). Refusals: MB001, MB002, MB007.';
 
-CREATE FUNCTION quests.purge_reads(dry_run boolean DEFAULT false, at_most integer DEFAULT 10000)
+CREATE FUNCTION quests.purge(dry_run boolean DEFAULT true, at_most bigint DEFAULT 10000)
 RETURNS bigint
 LANGUAGE plpgsql
 VOLATILE
@@ -1481,5 +1481,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION quests.purge_reads(boolean, integer) IS
+COMMENT ON FUNCTION quests.purge(boolean, bigint) IS
 'Removes rows of the read ledger that are older than ledger_retention, at_most of them, the oldest first, and returns how many; with dry_run it only counts. For the owner, daily.';

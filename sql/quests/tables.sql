@@ -701,7 +701,7 @@ CREATE INDEX privacy_reads_quest_id_idx ON quests.privacy_reads (quest_id, id);
 -- What one person looked at.
 CREATE INDEX privacy_reads_reader_id_idx ON quests.privacy_reads (reader_id, id);
 
--- Serves quests.purge_reads(): the oldest first.
+-- Serves quests.purge(): the oldest first.
 CREATE INDEX privacy_reads_occurred_at_idx ON quests.privacy_reads (occurred_at);
 
 CREATE TRIGGER privacy_reads_refuse_change

@@ -297,7 +297,7 @@ def test_the_read_ledger_is_kept_as_long_as_its_setting_says(family: Family) -> 
         family.admin.execute("SET LOCAL session_replication_role = replica")
         family.admin.execute("UPDATE quests.privacy_reads SET occurred_at = now() - interval '1096 days'")
     family.parent.quests.ask(family.played(), actor_id=PARENT)
-    purge = "SELECT quests.purge_reads(%s)"
+    purge = "SELECT quests.purge(%s)"
     assert family.admin.execute(purge, [True]).fetchone() == (1,)
     assert len(family.ledger()) == 2
     assert family.admin.execute(purge, [False]).fetchone() == (1,)
