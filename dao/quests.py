@@ -7,19 +7,21 @@ children (``inner_edu_user``). Row-level security shows each the rows of whoever
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, overload
+from typing import Annotated, Any, Final, overload
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.dataclasses import dataclass
 
-from .query import AsyncSource, Queries, S, Source, SyncSource, query
+from .errors import ConsentMissing, NotFound
+from .query import AsyncSource, Queries, S, Source, SyncSource, observers, query
 from .types import LAST, AfterId, Id, PageSize, Percent, Reason, Text
 
 
@@ -1099,6 +1101,53 @@ class Quests(Queries[S], service="quests"):
         """Ask, then read with the ticket; asynchronously where the source is."""
         ticket: Any = self._asking.ask(quest_id, data_type=data_type, actor_id=actor_id)
         return _read_later(ticket, then) if isinstance(ticket, Coroutine) else then(ticket)
+
+
+_log = logging.getLogger("mentorbase.quests")
+_TOLD: Final = {
+    "quests.create_quest": "a quest was created",
+    "quests.update_quest": "a quest was updated",
+    "quests.save_quest_yaml": "a quest was updated",
+    "quests.set_quest_status": "a quest took a step",
+    "quests.export_quest": "a quest took a step",
+    "quests.moderate_quest": "a quest was moderated",
+    "quests.update_privacy_settings": "privacy settings were changed",
+}
+_READS: Final = {"quests.read", "quests.can_share_with_parent"}
+
+
+def privacy_result(name: str, outcome: Any) -> str | None:
+    """Return what a check of consent found, for logs and metrics: allowed, redacted, refused or not_found.
+
+    Args:
+        name: of a query, such as quests.read.
+        outcome: its result, or the exception that it raised.
+
+    Returns:
+        None if the query checks no consent, or failed for another reason. A quest of another parent is not_found too;
+        the ledger, ``quests.v_privacy_reads``, tells them apart.
+    """
+    if name not in _READS:
+        return None
+    if isinstance(outcome, NotFound):
+        return "not_found"
+    if isinstance(outcome, ConsentMissing) or outcome is False:
+        return "refused"
+    if isinstance(outcome, QuestAnalytics):
+        kinds = (outcome.nodes_completed, outcome.educational_progress, outcome.play_count)
+        return "redacted" if None in kinds else "allowed"
+    return "allowed" if outcome is True else None
+
+
+def _tell(name: str, _seconds: float, outcome: Any) -> None:
+    """Log what the document wants logged: that it happened, and the result of a check; nobody's data."""
+    if (found := privacy_result(name, outcome)) is not None:
+        _log.info("analytics were accessed: %s", found)
+    elif (told := _TOLD.get(name)) is not None and not isinstance(outcome, Exception):
+        _log.info("%s", told)
+
+
+observers.append(_tell)
 
 
 async def _read_later(ticket: Coroutine[Any, Any, UUID], then: Callable[[UUID], Any]) -> Any:
