@@ -52,7 +52,7 @@ FROM quests.save_quest_yaml(:quest_id, :yaml_content, :version, :actor_id);
 
 -- name: moderate_quest
 -- A quest with what a moderator found.
--- budget: 40 buffers
+-- budget: 65 buffers
 SELECT
     id, quest_id, creator_id, child_name, child_age, quest_yaml, status, moderation_status, moderation_issues,
     deployed_at, version, created_at, updated_at
@@ -60,7 +60,7 @@ FROM quests.moderate_quest(:quest_id, :decision, :issues, :reason);
 
 -- name: export_quest
 -- A quest for Inner Edu, deployed.
--- budget: 40 buffers
+-- budget: 65 buffers
 SELECT
     id, quest_id, creator_id, child_name, child_age, quest_yaml, status, moderation_status, moderation_issues,
     deployed_at, version, created_at, updated_at
@@ -100,7 +100,7 @@ FROM quests.create_creative_project(:user_id, :project_type, :linked_id, :actor_
 
 -- name: get_all_projects
 -- The acting person's projects of a kind and status, newest first; after_id is the last id of the page before.
--- budget: 40 buffers
+-- budget: 60 buffers
 SELECT
     id, user_id, project_type, quest_id, letter_id, status, progress, completed_at, created_at, updated_at
 FROM quests.creative_projects
@@ -175,7 +175,7 @@ LIMIT :at_most;
 
 -- name: save_recovery
 -- Writes down how far the acting person's recovery has come.
--- budget: 9 buffers
+-- budget: 15 buffers
 INSERT INTO quests.users AS u (id, recovery_tracks, primary_track, recovery_week, recovery_day)
 VALUES (:user_id, :recovery_tracks, :primary_track, :recovery_week, :recovery_day)
 ON CONFLICT ON CONSTRAINT users_pkey DO UPDATE

@@ -14,7 +14,7 @@ INSERT INTO quests.users (id, recovery_tracks) SELECT id, '{"child_connection": 
 
 INSERT INTO quests.quests (creator_id, child_name, child_age, quest_yaml, status, moderation_status, deployed_at)
 SELECT 1 + i % 4000, 'Ann', 8, repeat('a: 1\n', 50), 'deployed', 'approved', now() FROM generate_series(1, 20000) AS i;
-INSERT INTO quests.quests (creator_id, child_name) SELECT 1, 'Ann' FROM generate_series(1, 300);
+INSERT INTO quests.quests (creator_id, child_name) SELECT 1, 'Ann' FROM generate_series(1, 60);
 INSERT INTO quests.quests (creator_id, quest_yaml, status, moderation_status) VALUES (2, 'a: 1', 'ready', 'approved');
 
 INSERT INTO quests.child_privacy_settings (
