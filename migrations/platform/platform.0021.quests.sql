@@ -1,5 +1,5 @@
 -- The refusals of quests.0001.init.
--- depends: platform.0017.comments
+-- depends: platform.0016.refusals
 
 SET LOCAL ROLE mentorbase_owner;
 

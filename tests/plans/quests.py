@@ -40,7 +40,7 @@ SELECT id, '{"walk": 3, "music": 2}', '["patience"]', '["diary"]' FROM quests.us
 INSERT INTO quests.sessions (user_id, summary)
 SELECT 1 + i % 4000, ('\\x010001'::bytea || sha256('x')) FROM generate_series(1, 20000) AS i;
 INSERT INTO quests.messages (user_id, session_id, role, content)
-SELECT s.user_id, s.id, 'user', s.summary FROM quests.sessions AS s CROSS JOIN generate_series(1, 20);
+SELECT s.user_id, s.id, 'user', s.summary FROM quests.sessions AS s CROSS JOIN generate_series(1, 10);
 INSERT INTO quests.letters (user_id, recipient, title, body)
 SELECT s.user_id, s.summary, s.summary, s.summary FROM quests.sessions AS s;
 INSERT INTO quests.goals (user_id, title) SELECT user_id, 'Goal' FROM quests.sessions;

@@ -71,7 +71,8 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
     with admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         admin.execute(_REST)
-        admin.execute(quests.ROWS)
+        if scale not in (Scale.TINY, Scale.SMALL):
+            admin.execute(quests.ROWS)
     ensure_login(admin, PAS, "IN ROLE pas_bot_user")
     ensure_login(admin, EDU, "IN ROLE inner_edu_user")
     # Pages become all-visible only once the commit is known to be on disk.
