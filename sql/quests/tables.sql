@@ -806,7 +806,7 @@ CREATE TABLE quests.sessions (
     CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
     CONSTRAINT sessions_ended_at_check CHECK (ended_at >= started_at),
     CONSTRAINT sessions_summary_check CHECK (
-        octet_length(summary) BETWEEN 31 AND 1000000 AND substr(summary, 1, 1) = '\x01'
+        octet_length(summary) >= 31 AND octet_length(summary) <= 1000000 AND substr(summary, 1, 1) = '\x01'
     ),
     CONSTRAINT sessions_mood_before_check CHECK (mood_before BETWEEN 1 AND 10),
     CONSTRAINT sessions_mood_after_check CHECK (mood_after BETWEEN 1 AND 10)
@@ -867,7 +867,7 @@ CREATE TABLE quests.messages (
     CONSTRAINT messages_session_id_fkey FOREIGN KEY (session_id, user_id)
     REFERENCES quests.sessions (id, user_id) ON DELETE CASCADE,
     CONSTRAINT messages_content_check CHECK (
-        octet_length(content) BETWEEN 31 AND 1000000 AND substr(content, 1, 1) = '\x01'
+        octet_length(content) >= 31 AND octet_length(content) <= 1000000 AND substr(content, 1, 1) = '\x01'
     )
 );
 
@@ -929,10 +929,14 @@ CREATE TABLE quests.letters (
     CONSTRAINT letters_user_id_key UNIQUE (id, user_id),
     CONSTRAINT letters_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
     CONSTRAINT letters_recipient_check CHECK (
-        octet_length(recipient) BETWEEN 31 AND 5000 AND substr(recipient, 1, 1) = '\x01'
+        octet_length(recipient) >= 31 AND octet_length(recipient) <= 5000 AND substr(recipient, 1, 1) = '\x01'
     ),
-    CONSTRAINT letters_title_check CHECK (octet_length(title) BETWEEN 31 AND 5000 AND substr(title, 1, 1) = '\x01'),
-    CONSTRAINT letters_body_check CHECK (octet_length(body) BETWEEN 31 AND 1000000 AND substr(body, 1, 1) = '\x01')
+    CONSTRAINT letters_title_check CHECK (
+        octet_length(title) >= 31 AND octet_length(title) <= 5000 AND substr(title, 1, 1) = '\x01'
+    ),
+    CONSTRAINT letters_body_check CHECK (
+        octet_length(body) >= 31 AND octet_length(body) <= 1000000 AND substr(body, 1, 1) = '\x01'
+    )
 );
 
 COMMENT ON TABLE quests.letters IS
@@ -1202,7 +1206,9 @@ CREATE TABLE quests.psychological_profiles (
     REFERENCES quests.users (id) ON DELETE RESTRICT,
     CONSTRAINT psychological_profiles_emotional_trends_check CHECK (jsonb_typeof(emotional_trends) = 'array'),
     CONSTRAINT psychological_profiles_crisis_history_check CHECK (
-        octet_length(crisis_history) BETWEEN 31 AND 1000000 AND substr(crisis_history, 1, 1) = '\x01'
+        octet_length(crisis_history) >= 31
+        AND octet_length(crisis_history) <= 1000000
+        AND substr(crisis_history, 1, 1) = '\x01'
     ),
     CONSTRAINT psychological_profiles_strategies_check CHECK (jsonb_typeof(primary_coping_strategies) = 'object'),
     CONSTRAINT psychological_profiles_triggers_check CHECK (jsonb_typeof(triggers) = 'array'),
@@ -1553,12 +1559,12 @@ FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
 -- What the child is called, how old it is and the quest itself are recorded as changed only; that it was made stands in quest_history.
 CREATE TRIGGER quests_audit_update
 AFTER UPDATE ON quests.quests
-FOR EACH ROW EXECUTE FUNCTION platform.audit('quest_id', 'child_name,child_age,quest_yaml');
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'child_name,child_age,quest_yaml');
 
 CREATE TRIGGER quests_audit_delete
 AFTER DELETE ON quests.quests
 REFERENCING OLD TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('quest_id', 'child_name,child_age,quest_yaml');
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'child_name,child_age,quest_yaml');
 
 CREATE TRIGGER creative_projects_audit_insert
 AFTER INSERT ON quests.creative_projects
@@ -1578,16 +1584,16 @@ FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
 CREATE TRIGGER psychological_profiles_audit_insert
 AFTER INSERT ON quests.psychological_profiles
 REFERENCING NEW TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('user_id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
 
 CREATE TRIGGER psychological_profiles_audit_update
 AFTER UPDATE ON quests.psychological_profiles
-FOR EACH ROW EXECUTE FUNCTION platform.audit('user_id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
 
 CREATE TRIGGER psychological_profiles_audit_delete
 AFTER DELETE ON quests.psychological_profiles
 REFERENCING OLD TABLE AS changed_rows
-FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('user_id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
 
 -- That it was made stands in itself.
 CREATE TRIGGER sessions_audit_update
