@@ -13,7 +13,7 @@ from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final, overload
+from typing import Annotated, Any, Final, cast, overload
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -541,7 +541,7 @@ class Quests(Queries[S], service="quests"):
             NotFound: the parent has no such quest.
             IsolationRefused: the transaction is not READ COMMITTED.
         """
-        quests: Quests[Any] = self
+        quests = cast("Quests[Any]", self)
         return quests._asked(lambda ticket: quests.read(ticket, actor_id=actor_id), quest_id, data_type, actor_id)
 
     @query
@@ -660,7 +660,7 @@ class Quests(Queries[S], service="quests"):
         Raises:
             IsolationRefused: the transaction is not READ COMMITTED.
         """
-        quests: Quests[Any] = self
+        quests = cast("Quests[Any]", self)
 
         def then(ticket: UUID) -> Any:
             return quests.read_profile(user_id, ticket=ticket, actor_id=user_id)

@@ -104,7 +104,8 @@ FROM quests.create_creative_project(:user_id, :project_type, :linked_id, :actor_
 SELECT
     id, user_id, project_type, quest_id, letter_id, status, progress, completed_at, created_at, updated_at
 FROM quests.creative_projects
-WHERE user_id = :user_id AND id < :after_id
+WHERE
+    user_id = :user_id AND id < :after_id
     AND (:filters::jsonb ->> 'project_type' IS NULL OR project_type::text = :filters::jsonb ->> 'project_type')
     AND (:filters::jsonb ->> 'status' IS NULL OR status::text = :filters::jsonb ->> 'status')
 ORDER BY id DESC
@@ -151,26 +152,29 @@ RETURNING version;
 -- name: get_recommendations
 -- What may help the acting person, from their own profile: what helped most often, techniques, then areas to grow in.
 -- budget: 15 buffers
-WITH found AS (
-    SELECT 1 AS kind_order, 'coping_strategy' AS kind, s.key AS suggestion, s.value::bigint AS weight
-    FROM quests.psychological_profiles AS p
+WITH own AS (
+    SELECT primary_coping_strategies, recommended_techniques, growth_areas
+    FROM quests.psychological_profiles
+    WHERE user_id = :user_id
+),
+
+found AS (
+    SELECT 1 AS kind_order, 'coping_strategy' AS kind, s.key AS suggestion, -s.value::bigint AS place
+    FROM own AS p
     CROSS JOIN LATERAL jsonb_each_text(p.primary_coping_strategies) AS s (key, value)
-    WHERE p.user_id = :user_id
     UNION ALL
-    SELECT 2, 'recommended_technique', t.name, -t.n
-    FROM quests.psychological_profiles AS p
+    SELECT 2 AS kind_order, 'recommended_technique' AS kind, t.name AS suggestion, t.n AS place
+    FROM own AS p
     CROSS JOIN LATERAL jsonb_array_elements_text(p.recommended_techniques) WITH ORDINALITY AS t (name, n)
-    WHERE p.user_id = :user_id
     UNION ALL
-    SELECT 3, 'growth_area', g.name, -g.n
-    FROM quests.psychological_profiles AS p
+    SELECT 3 AS kind_order, 'growth_area' AS kind, g.name AS suggestion, g.n AS place
+    FROM own AS p
     CROSS JOIN LATERAL jsonb_array_elements_text(p.growth_areas) WITH ORDINALITY AS g (name, n)
-    WHERE p.user_id = :user_id
 )
 
 SELECT kind, suggestion
 FROM found
-ORDER BY kind_order, weight DESC, suggestion
+ORDER BY kind_order, place, suggestion
 LIMIT :at_most;
 
 -- name: save_recovery
