@@ -33,6 +33,8 @@ REFERENCE_TABLES: Final = (
     "getcourse.notification_transitions",
     "quests.settings",
     "quests.quests_transitions",
+    "tutormax.settings",
+    "tutormax.interventions_transitions",
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 

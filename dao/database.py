@@ -34,6 +34,7 @@ from .quests import Quests
 from .settings import Settings
 from .students import Students
 from .teachers import Teachers
+from .tutormax import Tutormax
 
 T = TypeVar("T")
 
@@ -57,6 +58,7 @@ class Services(Generic[S]):
         getcourse: the GetCourse bot, schema ``getcourse``.
         quests: quests and what children share of them, schema ``quests``.
         links: what takes several services that share the database, schema ``links``.
+        tutormax: how tutors perform, schema ``tutormax``.
     """
 
     def __init__(self, source: S, asking: Source | None = None) -> None:
@@ -73,6 +75,7 @@ class Services(Generic[S]):
         self.getcourse: Getcourse[S] = Getcourse(source)
         self.quests: Quests[S] = Quests(source, asking)
         self.links: Links[S] = Links(source)
+        self.tutormax: Tutormax[S] = Tutormax(source)
 
     def _end(self) -> None:
         """Detach the services from a connection that is given back."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from types import TracebackType
 from typing import Final, NoReturn
@@ -327,6 +329,64 @@ class SelfMentoring(InvalidValue):
     """Nobody is their own mentor."""
 
 
+class UnknownTutor(ReferenceViolation):
+    """There is no such tutor."""
+
+
+class FeedbackMismatch(ReferenceViolation):
+    """Feedback is of a session that exists, by its own student and for its own tutor."""
+
+
+class InvalidRating(InvalidValue):
+    """A rating is 1 to 5."""
+
+
+class InvalidProbability(InvalidValue):
+    """A probability is 0 to 1."""
+
+
+class HorizonNotMonotone(InvalidValue):
+    """Probabilities do not decrease with the horizon."""
+
+
+class PredictionFromFuture(InvalidValue):
+    """A prediction is not made in the future."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a bulk load that was not stored.
+
+    Attributes:
+        position: its place among the rows given, from 0.
+        error: what the row alone would have raised.
+    """
+
+    position: int
+    error: Refusal
+
+
+class RowsRefused(Refusal):
+    """A bulk load has rows that are refused, and was not asked to keep the others: nothing is stored.
+
+    Attributes:
+        refused: each of them, by position.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        constraint: str | None = None,
+        sqlstate: str | None = None,
+        refused: Sequence[RefusedRow] = (),
+    ) -> None:
+        super().__init__(message, detail=detail, hint=hint, constraint=constraint, sqlstate=sqlstate)
+        self.refused = refused
+
+
 def _with_subclasses(base: type[Refusal]) -> list[type[Refusal]]:
     return [base, *(found for child in base.__subclasses__() for found in _with_subclasses(child))]
 
@@ -349,6 +409,16 @@ _BY_CONSTRAINT: Final[dict[str, type[Refusal]]] = {
     "calendar.lessons_teacher_period_excl": TeacherBusy,
     "mentoring.mentor_mentee_live_pair_key": RelationshipExists,
     "mentoring.mentor_mentee_not_self_check": SelfMentoring,
+    "tutormax.churn_predictions_horizon_check": HorizonNotMonotone,
+    "tutormax.churn_predictions_prediction_date_check": PredictionFromFuture,
+    "tutormax.churn_predictions_probability_check": InvalidProbability,
+    "tutormax.churn_predictions_tutor_id_fkey": UnknownTutor,
+    "tutormax.interventions_tutor_id_fkey": UnknownTutor,
+    "tutormax.sessions_tutor_id_fkey": UnknownTutor,
+    "tutormax.student_feedback_overall_rating_check": InvalidRating,
+    "tutormax.student_feedback_part_ratings_check": InvalidRating,
+    "tutormax.student_feedback_session_id_fkey": FeedbackMismatch,
+    "tutormax.tutor_events_tutor_id_fkey": UnknownTutor,
 }
 
 _MISSING: Final = frozenset({"3F000", "42703", "42704", "42883", "42P01"})
@@ -403,7 +473,7 @@ def translate(error: psycopg.Error, *, ours: bool = False) -> Exception:
         return NotPermitted(message, hint="Have this database role granted what it needs", sqlstate=state)
     if state.startswith("23"):
         error.args = (message,)
-        return _violation(error, state, message) or error
+        return _violation(state, diag.schema_name, diag.constraint_name, diag.column_name, message) or error
     if ours and state in _MISSING:
         return SetupError(f"the database is not what this version expects: {message}", "Run mentorbase migrate")
     if isinstance(error, psycopg.OperationalError) and (not state or state.startswith(_LOST)):
@@ -436,10 +506,23 @@ class _Translated:
 translated: Final = _Translated()
 
 
-def _violation(error: psycopg.Error, state: str, message: str) -> Refusal | None:
+def refusal_of(
+    sqlstate: str, *, schema: str, constraint: str | None, column: str | None, message: str, detail: str, hint: str
+) -> Refusal:
+    """Return what `translate` would, of an error that the database has caught and reports as values."""
+    if kind := REFUSALS.get(sqlstate):
+        return kind(message, detail=detail, hint=hint)
+    if sqlstate.startswith("23") and (known := _violation(sqlstate, schema, constraint, column, message)):
+        return known
+    return InvalidValue("a value cannot be read as its column's, or is outside its range", sqlstate=sqlstate)
+
+
+def _violation(
+    state: str, schema: str | None, constraint: str | None, column: str | None, message: str
+) -> Refusal | None:
     if state == "23502":
-        return InvalidValue(f"{error.diag.column_name} must be given", sqlstate=state)
-    name = _constraint(error.diag.schema_name, error.diag.constraint_name, message)
+        return InvalidValue(f"{column} must be given", sqlstate=state)
+    name = _constraint(schema, constraint, message)
     kind = _BY_CONSTRAINT.get(name or "") or _VIOLATIONS.get(state)
     if name is None or kind is None:
         return None

@@ -80,6 +80,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir quests/access.sql
 RESET ROLE;
 
+\ir tutormax/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir tutormax/tables.sql
+\ir tutormax/functions.sql
+\ir tutormax/views.sql
+\ir tutormax/access.sql
+RESET ROLE;
+
 \ir links/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir links/tables.sql

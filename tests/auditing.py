@@ -150,6 +150,11 @@ ALSO_AUDITED = {
     "students.group_enrollments": "update delete",
     "teachers.teachers": "insert update delete",
     "teachers.teacher_languages": "insert update delete",
+    "tutormax.settings": "insert update delete",
+    "tutormax.tutors": "insert update delete",
+    "tutormax.students": "insert update delete",
+    "tutormax.student_feedback": "update delete",
+    "tutormax.interventions": "update delete",
 }
 """Audited tables that have no sample row above, and the operations that the audit log tells of."""
 
@@ -201,6 +206,15 @@ UNAUDITED = {
     "students.group_enrollments_history": "a record itself, append-only",
     "students.group_enrollments_transitions": "no people's data; changed by migrations only",
     "teachers.audit_log": "the log itself",
+    "tutormax.audit_log": "the log itself",
+    "tutormax.bulk_rows": "machine-fed, and on its way",
+    "tutormax.churn_predictions": "machine-fed; a record itself, append-only",
+    "tutormax.interventions_history": "a record itself, append-only",
+    "tutormax.interventions_transitions": "no people's data; changed by migrations only",
+    "tutormax.metric_changes": "machine-fed",
+    "tutormax.sessions": "machine-fed, and many",
+    "tutormax.tutor_events": "machine-fed, and many",
+    "tutormax.tutor_performance_metrics": "computed",
     "auth.audit_log": "the log itself",
     "mentoring.audit_log": "the log itself",
     "mentoring.mentor_mentee_history": "a record itself, append-only",
@@ -210,7 +224,18 @@ UNAUDITED = {
 }
 """Every other table of a service, and why nothing records its changes."""
 
-LOGS = ("auth", "calendar", "getcourse", "groups", "mentoring", "notifications", "quests", "students", "teachers")
+LOGS = (
+    "auth",
+    "calendar",
+    "getcourse",
+    "groups",
+    "mentoring",
+    "notifications",
+    "quests",
+    "students",
+    "teachers",
+    "tutormax",
+)
 """The schemas that have an audit log."""
 
 SAMPLED = ("auth", "mentoring")

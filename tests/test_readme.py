@@ -52,6 +52,10 @@ def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "False True" in shown
     assert "[1, 0]" in shown
     assert "['Anna@example.org']\nUser(id=1, telegram_id=1001" in shown
+    assert "1 InvalidRating overall_rating is 1 to 5" in shown
+    assert "5 High" in shown
+    assert "total_sessions=5, average_rating=5.0, no_shows=0, reschedules=0" in shown
+    assert "['Jane Doe']" in shown
 
 
 def test_every_exception_of_the_package_is_listed() -> None:
@@ -77,6 +81,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Notifications,
             mentorbase.Getcourse,
             mentorbase.Links,
+            mentorbase.Tutormax,
         )
         for name, found in vars(service).items()
         if isinstance(found, Query)

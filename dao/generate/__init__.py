@@ -1,4 +1,4 @@
-"""A platform that has run for five years, made up: people, relationships, bookings, groups, lessons, notifications.
+"""A platform that has run for five years, made up: people, bookings, groups, lessons, notifications, tutors.
 
 Deterministic: a scale, a seed and a day make the same rows on every server. A few people are busy and most are not.
 What is made obeys the rules of the database, which hold while it is loaded; nobody is in two places at once.
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from ..clients import connected
 from ..errors import SetupError
-from . import auth, calendar, groups, mentoring, notifications, students, teachers
+from . import auth, calendar, groups, mentoring, notifications, students, teachers, tutormax
 from .load import Load
 from .world import Scale, World
 
@@ -28,7 +28,7 @@ __all__ = ["SERVICES", "Generated", "Load", "Scale", "World", "generate", "trans
 Progress = Callable[[str, int, int | None], None]
 """Told the table, how many of its rows are sent, and how many there will be if that is known."""
 
-SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications)
+SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications, tutormax)
 
 _LINES = 2_000
 """Lines in one message to the server."""
@@ -73,7 +73,7 @@ def generate(
     Args:
         dsn: libpq connection string or URI; the login must be a member of ``mentorbase_owner``.
         as_of: the day (UTC) that the rows speak of as today; by default the server's own.
-        progress: told after every few thousand rows.
+        progress: told after every few thousand rows, and at the end of each table.
 
     Raises:
         SetupError: the database lacks migrations or holds people already, the login may not do this, or *as_of* lies
@@ -93,6 +93,7 @@ def generate(
             # So that indexes alone answer, and plans are right, from the first query on.
             for table in done.rows:
                 conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(_identifier(table)))
+            tutormax.finish(conn, done.as_of)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
                 "this login may not fill the database", "Use the login that deploys, or GRANT mentorbase_owner to it"
@@ -118,6 +119,8 @@ def copy(conn: psycopg.Connection[tuple[object, ...]], load: Load, progress: Pro
             sent += some.count("\n")
             if progress:
                 progress(load.table, sent, load.count)
+    if progress:
+        progress(load.table, sent, sent)  # the count before was an estimate of some
     if "id" in load.columns:
         name = load.table
         conn.execute(sql.SQL(_NEXT_IDS).format(name=sql.Literal(name), table=_identifier(name)))

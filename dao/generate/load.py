@@ -14,7 +14,7 @@ class Load:
         table: with its schema.
         columns: those that the rows have, in their order.
         rows: makes the rows: lines of COPY's text format, ``\N`` for NULL.
-        count: how many there will be, if that is known before.
+        count: about how many there will be, if that is known before.
         actor: who brings them, as the setting ``mentorbase.actor``.
         without: triggers that are switched off meanwhile, because the rows bring themselves what these would write, or
             are of the past and in a status that nothing begins with. Constraints always hold.

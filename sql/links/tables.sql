@@ -134,3 +134,10 @@ REFERENCES auth.users (id) ON DELETE RESTRICT;
 COMMENT ON CONSTRAINT users_id_fkey ON quests.users IS 'id is the id of a user.';
 COMMENT ON CONSTRAINT child_privacy_settings_child_id_fkey ON quests.child_privacy_settings IS
 'child_id is the id of a user.';
+
+-- Who keeps tutors is a user.
+ALTER TABLE tutormax.interventions
+ADD CONSTRAINT interventions_assigned_to_fkey FOREIGN KEY (assigned_to)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT interventions_assigned_to_fkey ON tutormax.interventions IS 'assigned_to is the id of a user.';

@@ -30,7 +30,7 @@ def digest(scale: Scale, seed: int, as_of: date) -> str:
 
 
 def test_the_same_seed_and_day_make_the_same_rows_everywhere() -> None:
-    assert digest(Scale.TINY, 1, DAY) == ("29531eaf83bbf4a976958dececee7739a17dfbf89430e70aa0361a8beea9b45a")
+    assert digest(Scale.TINY, 1, DAY) == ("d9ddd49f543482e1b47db44b34fd8066a870f47469d3ed3a7720f7f5f61a1be5")
     assert len({digest(Scale.TINY, seed, DAY) for seed in range(5)}) == 5
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import TestServer
-from dao.contract import services
+from dao.contract import services as all_services
 from mentorbase.query import Queries, Query
 from plans import auth, calendar, groups, links, mentoring, notifications, quests, students, teachers
 from plans.calls import Call
@@ -29,6 +29,8 @@ CALLS = {
     module.__name__.rpartition(".")[2]: module
     for module in (auth, calendar, groups, links, mentoring, notifications, quests, students, teachers)
 }
+ELSEWHERE = {"tutormax"}
+"""Has a volume of its own, in tests/tutormax/test_plans.py."""
 PLANS = ("force_custom_plan", "force_generic_plan")
 BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")
 
@@ -44,6 +46,10 @@ TWINS = {
     "lessons_id_starts_at_ends_at_occupies_key": "lessons_pkey",
 }
 """An index that begins with the whole key of another does as well."""
+
+
+def services() -> list[type[Queries[Any]]]:
+    return [service for service in all_services() if service.service not in ELSEWHERE]
 
 
 @dataclass(frozen=True)

@@ -426,6 +426,63 @@ GRANTS: dict[str, dict[str, Privileges]] = {
         "function quests.update_privacy_settings(uuid,jsonb,bigint)": CALL,
         "function quests.update_quest_progress(uuid,integer,bigint)": CALL,
     },
+    "tutormax_app": {
+        "schema platform": USE,
+        "function platform.allowed_steps(name,name,text,text)": CALL,
+        "function platform.current_actor(name)": CALL,
+        "function platform.is_application(name)": CALL,
+        "schema tutormax": USE,
+        "table tutormax.bulk_rows": {"SELECT": ALL, "INSERT": ALL, "DELETE": ALL},
+        "table tutormax.churn_predictions": {
+            "SELECT": ALL,
+            "INSERT": "tutor_id prediction_date churn_score probability_1d probability_7d probability_30d"
+            " probability_90d contributing_factors model_version feature_cutoff",
+        },
+        "table tutormax.interventions": {
+            "SELECT": ALL,
+            "INSERT": "tutor_id intervention_type trigger_reason prediction_id status assigned_to due_date",
+            "UPDATE": "status assigned_to due_date outcome",
+        },
+        "table tutormax.interventions_history": READ,
+        "table tutormax.interventions_transitions": READ,
+        "table tutormax.sessions": {
+            "SELECT": ALL,
+            "INSERT": "session_id tutor_id student_id subject scheduled_start actual_start duration_minutes"
+            " session_number status engagement_score learning_objectives_met",
+            "UPDATE": "tutor_id student_id subject scheduled_start actual_start duration_minutes session_number"
+            " status engagement_score learning_objectives_met",
+        },
+        "table tutormax.settings": READ,
+        "table tutormax.student_feedback": {
+            "SELECT": ALL,
+            "INSERT": "session_id tutor_id student_id overall_rating subject_knowledge_rating communication_rating"
+            " patience_rating engagement_rating helpfulness_rating is_first_session would_recommend"
+            " improvement_areas free_text submitted_at",
+        },
+        "table tutormax.students": {
+            "SELECT": ALL,
+            "INSERT": "student_id name grade_level",
+            "UPDATE": "name grade_level",
+        },
+        "table tutormax.tutor_events": {
+            "SELECT": ALL,
+            "INSERT": "tutor_id event_type event_timestamp source source_event_id metadata",
+        },
+        "table tutormax.tutor_performance_metrics": READ,
+        "table tutormax.tutors": {
+            "SELECT": ALL,
+            "INSERT": "tutor_id name email onboarding_date status subjects baseline_sessions_per_week churned_at",
+            "UPDATE": "name email onboarding_date status subjects baseline_sessions_per_week churned_at",
+        },
+        "function tutormax.change_intervention(bigint,tutormax.intervention_status,bigint,date,"
+        "tutormax.intervention_outcome,bigint,text)": CALL,
+        "function tutormax.compute_performance_metrics(date,tutormax.metric_window[])": CALL,
+        "function tutormax.definition_version()": CALL,
+        "function tutormax.open_intervention(text,text,text,date,bigint,bigint,bigint,text)": CALL,
+        "function tutormax.relations_of(text,integer)": CALL,
+        "function tutormax.store_bulk(uuid,tutormax.bulk_target)": CALL,
+        "function tutormax.store_range(uuid,tutormax.bulk_target,bigint,bigint)": CALL,
+    },
     "mentorbase_reader": {
         "schema platform": USE,
         "type platform.actor_kind": USE,
@@ -513,6 +570,18 @@ GRANTS: dict[str, dict[str, Privileges]] = {
         "view teachers.v_audit_log": READ,
         "view teachers.v_teacher_languages": READ,
         "view teachers.v_teachers": READ,
+        "schema tutormax": USE,
+        "type tutormax.intervention_outcome": USE,
+        "type tutormax.intervention_status": USE,
+        "type tutormax.party": USE,
+        "type tutormax.performance_tier": USE,
+        "type tutormax.risk_level": USE,
+        "type tutormax.tutor_status": USE,
+        "view tutormax.v_audit_log": READ,
+        "view tutormax.v_churn_watchlist": READ,
+        "view tutormax.v_intervention_outcomes": READ,
+        "view tutormax.v_interventions_history": READ,
+        "view tutormax.v_tutor_dashboard": READ,
     },
 }
 
@@ -534,6 +603,7 @@ MEMBERS = {
         "quests_app",
         "students_app",
         "teachers_app",
+        "tutormax_app",
     },
     "pas_bot_user": {"quests_app"},
     "inner_edu_user": {"quests_app"},

@@ -103,6 +103,7 @@ def fill(conn: psycopg.Connection) -> None:
         _notify(conn)
         _bot(conn)
         _play(conn)
+        _tutor(conn)
 
 
 def _teach(conn: psycopg.Connection) -> None:
@@ -267,6 +268,67 @@ def _play(conn: psycopg.Connection) -> None:
     conn.execute("INSERT INTO quests.goals (user_id, title) VALUES (1, 'Call once a week')")
     conn.execute("""INSERT INTO quests.metrics_snapshots (user_id, metrics) VALUES (1, '{"calm": 3}')""")
     conn.execute(f"UPDATE quests.psychological_profiles SET crisis_history = {sealed}")
+
+
+def _tutor(conn: psycopg.Connection) -> None:
+    # An intervention in each status, with its steps; metrics of yesterday, and a change since.
+    conn.execute("SET LOCAL mentorbase.actor = 'system'")
+    conn.execute(
+        """
+        INSERT INTO tutormax.tutors (tutor_id, name, email, subjects, onboarding_date)
+        VALUES
+        ('tutor_001', 'Jane Doe', 'jane@example.com', '{Mathematics}', now() - interval '1 year'),
+        ('tutor_002', 'John Doe', 'john@example.com', '{}', now() - interval '1 year')
+        """
+    )
+    conn.execute("INSERT INTO tutormax.students (student_id, name) VALUES ('student_001', 'Sam')")
+    conn.execute(
+        """
+        INSERT INTO tutormax.sessions (
+            session_id, tutor_id, student_id, subject, scheduled_start, duration_minutes, session_number, status
+        )
+        SELECT 'session_' || i, 'tutor_001', 'student_001', 'Mathematics', now() - make_interval(days => i::integer),
+            60, i, s.status
+        FROM unnest(enum_range(NULL::tutormax.session_status)) WITH ORDINALITY AS s (status, i)
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO tutormax.student_feedback (session_id, tutor_id, student_id, overall_rating, is_first_session)
+        VALUES ('session_2', 'tutor_001', 'student_001', 5, true)
+        """
+    )
+    conn.execute("SELECT tutormax.compute_performance_metrics(current_date - 1)")
+    conn.execute("UPDATE tutormax.sessions SET duration_minutes = 45")
+    conn.execute(
+        """
+        INSERT INTO tutormax.churn_predictions (
+            tutor_id, prediction_date, churn_score, probability_1d, probability_7d, probability_30d, probability_90d,
+            model_version, feature_cutoff
+        )
+        SELECT 'tutor_001', now() - make_interval(days => i), 100 - 25 * i, 0, 0.1, 0.2, 0.3, 'm1',
+            now() - interval '9 days'
+        FROM generate_series(0, 3) AS i
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO tutormax.interventions (
+            tutor_id, intervention_type, trigger_reason, due_date, status, assigned_to, outcome
+        )
+        SELECT 'tutor_001', 'coaching', 'No-shows.', current_date, s.status,
+            CASE WHEN s.status <> 'open' THEN 20 END,
+            CASE WHEN s.status = 'completed' THEN 'improved'::tutormax.intervention_outcome END
+        FROM unnest(enum_range(NULL::tutormax.intervention_status)) AS s (status)
+        """
+    )
+    conn.execute(
+        """
+        INSERT INTO tutormax.tutor_events (tutor_id, event_type, event_timestamp, source, source_event_id)
+        SELECT 'tutor_001', 'login', now() - make_interval(months => i), 'web', i::text FROM generate_series(0, 3) AS i
+        """
+    )
+    conn.execute("INSERT INTO tutormax.bulk_rows (load_id, position, document) VALUES (gen_random_uuid(), 0, '{}')")
 
 
 def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]) -> None:

@@ -1,0 +1,3 @@
+SET LOCAL ROLE mentorbase_owner;
+
+ALTER TABLE tutormax.interventions DROP CONSTRAINT interventions_assigned_to_fkey;

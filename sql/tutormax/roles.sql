@@ -1,0 +1,1 @@
+CALL platform.ensure_application_role('tutormax_app');
