@@ -31,6 +31,8 @@ REFERENCE_TABLES: Final = (
     "getcourse.settings",
     "getcourse.webhook_transitions",
     "getcourse.notification_transitions",
+    "quests.settings",
+    "quests.quests_transitions",
     "tutormax.settings",
     "tutormax.interventions_transitions",
 )

@@ -29,7 +29,8 @@ from .groups import Groups
 from .links import Links
 from .mentoring import Mentoring
 from .notifications import Notifications
-from .query import Queries, S, echo
+from .query import Queries, S, Source, echo
+from .quests import Quests
 from .settings import Settings
 from .students import Students
 from .teachers import Teachers
@@ -55,12 +56,14 @@ class Services(Generic[S]):
         mentoring: who mentors whom, schema ``mentoring``.
         notifications: what people are told, schema ``notifications``.
         getcourse: the GetCourse bot, schema ``getcourse``.
+        quests: quests and what children share of them, schema ``quests``.
         links: what takes several services that share the database, schema ``links``.
         tutormax: how tutors perform, schema ``tutormax``.
     """
 
-    def __init__(self, source: S) -> None:
+    def __init__(self, source: S, asking: Source | None = None) -> None:
         self._source = source
+        self._asking = asking
         self._ended = False
         self.auth: Auth[S] = Auth(source)
         self.teachers: Teachers[S] = Teachers(source)
@@ -70,6 +73,7 @@ class Services(Generic[S]):
         self.mentoring: Mentoring[S] = Mentoring(source)
         self.notifications: Notifications[S] = Notifications(source)
         self.getcourse: Getcourse[S] = Getcourse(source)
+        self.quests: Quests[S] = Quests(source, asking)
         self.links: Links[S] = Links(source)
         self.tutormax: Tutormax[S] = Tutormax(source)
 
@@ -148,12 +152,20 @@ class AsyncTransaction(Services[AsyncConnection[Any]]):
 class Database(Services[ConnectionPool[Connection[Any]]]):
     """A pool of connections and the services on it. Close it, or use it as a context manager.
 
+    What is asked of a child's data is written down on a second, small pool (`Quests`), which is empty until then.
+
     Attributes:
         pgbouncer: whether pgbouncer in transaction mode is in between, where LISTEN does not work.
     """
 
-    def __init__(self, pool: ConnectionPool[Connection[Any]], *, pgbouncer: bool = False) -> None:
-        super().__init__(pool)
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        asking: ConnectionPool[Connection[Any]] | None = None,
+        *,
+        pgbouncer: bool = False,
+    ) -> None:
+        super().__init__(pool, asking)
         self.pgbouncer = pgbouncer
 
     @classmethod
@@ -179,7 +191,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
             open=True,
             **_pool_options(settings),
         )
-        return cls(pool, pgbouncer=settings.db_pgbouncer)
+        asking = ConnectionPool(conninfo, connection_class=Connection[Any], open=True, **_asking_options(settings))
+        return cls(pool, asking, pgbouncer=settings.db_pgbouncer)
 
     @property
     def pool(self) -> ConnectionPool[Connection[Any]]:
@@ -189,6 +202,8 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
     def close(self) -> None:
         """Close every connection."""
         self.pool.close()
+        if isinstance(self._asking, ConnectionPool):
+            self._asking.close()
 
     def __enter__(self) -> Self:
         return self
@@ -223,7 +238,7 @@ class Database(Services[ConnectionPool[Connection[Any]]]):
         with translated, self.pool.connection() as conn, conn.transaction():
             if begin:
                 conn.execute(begin, prepare=False)
-            tx = Transaction(conn)
+            tx = Transaction(conn, self._asking)
             try:
                 yield tx
             finally:
@@ -287,12 +302,20 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             open=False,
             **_pool_options(settings),
         )
-        return cls(pool, conninfo, pgbouncer=settings.db_pgbouncer)
+        asking = AsyncConnectionPool(
+            conninfo, connection_class=AsyncConnection[Any], open=False, **_asking_options(settings)
+        )
+        return cls(pool, conninfo, asking, pgbouncer=settings.db_pgbouncer)
 
     def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection[Any]], conninfo: str, *, pgbouncer: bool = False
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        conninfo: str,
+        asking: AsyncConnectionPool[AsyncConnection[Any]] | None = None,
+        *,
+        pgbouncer: bool = False,
     ) -> None:
-        super().__init__(pool)
+        super().__init__(pool, asking)
         self._conninfo = conninfo
         self.pgbouncer = pgbouncer
 
@@ -313,10 +336,14 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             raise explain_connection(error) from error
         await probe.close()
         await self.pool.open()
+        if isinstance(self._asking, AsyncConnectionPool):
+            await self._asking.open()
 
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close()
+        if isinstance(self._asking, AsyncConnectionPool):
+            await self._asking.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -341,7 +368,7 @@ class AsyncDatabase(Services[AsyncConnectionPool[AsyncConnection[Any]]]):
             async with self.pool.connection() as conn, conn.transaction():
                 if begin:
                     await conn.execute(begin, prepare=False)
-                tx = AsyncTransaction(conn)
+                tx = AsyncTransaction(conn, self._asking)
                 try:
                     yield tx
                 finally:
@@ -427,3 +454,8 @@ def _pool_options(settings: Settings) -> dict[str, Any]:
         "max_lifetime": settings.db_pool_max_lifetime,
         "name": "mentorbase",
     }
+
+
+def _asking_options(settings: Settings) -> dict[str, Any]:
+    """Return the options of a small pool beside: a full one must not keep what it holds from asking (`Quests`)."""
+    return _pool_options(settings) | {"min_size": 0, "max_size": 2, "name": "mentorbase-asking", "num_workers": 1}

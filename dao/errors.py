@@ -266,6 +266,35 @@ class StatisticsMissing(Refusal):
     sqlstate = "MB401"
 
 
+class ConsentMissing(Refusal):
+    """The child has not agreed to share this with the parent."""
+
+    sqlstate = "MB601"
+
+    @property
+    def settings(self) -> list[str]:
+        """The settings that are off."""
+        return self.values["setting"].split("|")
+
+
+class NotApproved(Refusal):
+    """The quest was not approved by a moderator."""
+
+    sqlstate = "MB602"
+
+
+class TicketInvalid(Refusal):
+    """The ticket for a read cannot be used; ``values["reason"]`` is unknown, expired, used or uncommitted."""
+
+    sqlstate = "MB603"
+
+
+class IsolationRefused(Refusal):
+    """The transaction looks at an older state than the present one: what a child shares needs READ COMMITTED."""
+
+    sqlstate = "MB604"
+
+
 class ConstraintViolation(Refusal):
     """The data violate a named constraint; the message is what that constraint demands."""
 

@@ -55,6 +55,11 @@ SLOW_SECONDS: Final = 1.0
 ECHO: Final = logging.DEBUG
 """The level at which every other query is logged."""
 
+Observer: TypeAlias = Callable[[str, float, Any], None]
+"""Is told of each query: its name, its duration in seconds, and its result or the exception that it raised."""
+
+observers: Final[list[Observer]] = []
+
 _log = logging.getLogger("mentorbase.query")
 _ARGUMENTS = ConfigDict(strict=True, hide_input_in_errors=True)
 
@@ -175,9 +180,11 @@ class Query(Generic[P, R]):
         keys = ", ".join(f"{name}={value}" for name, value in params.items() if type(value) is int)
         raise NotFound(f"{self.name}: there is no such row", detail=keys, hint="Look the key up first")
 
-    def log(self, started: float) -> None:
-        """Log name and duration since *started* (`time.perf_counter`), never values."""
+    def done(self, started: float, outcome: Any) -> None:
+        """Log name and duration since *started* (`time.perf_counter`), never values; tell the observers."""
         seconds = time.perf_counter() - started
+        for observer in observers:
+            observer(self.name, seconds, outcome)
         level = logging.WARNING if seconds > SLOW_SECONDS else ECHO
         if _log.isEnabledFor(level):
             _log.log(level, "%s took %.1f ms", self.name, seconds * 1000)
@@ -213,30 +220,40 @@ def _refuse_ended(query: Query[..., Any], /, *_args: Any, **_kwargs: Any) -> Any
 
 def _run(conn: Connection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    started = time.perf_counter()
+    started, outcome = time.perf_counter(), None
     try:
-        cursor = conn.cursor(binary=True, row_factory=query.row_factory)
-        cursor.execute(query.sql.sql, params)
-        rows = [] if query.nothing else cursor.fetchall()
+        try:
+            cursor = conn.cursor(binary=True, row_factory=query.row_factory)
+            cursor.execute(query.sql.sql, params)
+            rows = [] if query.nothing else cursor.fetchall()
+        except Exception as error:
+            raise_translated(error, ours=True)
+        outcome = query.result(rows, params)
     except Exception as error:
-        raise_translated(error, ours=True)
+        outcome = error
+        raise
     finally:
-        query.log(started)
-    return query.result(rows, params)
+        query.done(started, outcome)
+    return outcome
 
 
 async def _run_async(conn: AsyncConnection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
-    started = time.perf_counter()
+    started, outcome = time.perf_counter(), None
     try:
-        cursor = conn.cursor(binary=True, row_factory=query.row_factory)
-        await cursor.execute(query.sql.sql, params)
-        rows = [] if query.nothing else await cursor.fetchall()
+        try:
+            cursor = conn.cursor(binary=True, row_factory=query.row_factory)
+            await cursor.execute(query.sql.sql, params)
+            rows = [] if query.nothing else await cursor.fetchall()
+        except Exception as error:
+            raise_translated(error, ours=True)
+        outcome = query.result(rows, params)
     except Exception as error:
-        raise_translated(error, ours=True)
+        outcome = error
+        raise
     finally:
-        query.log(started)
-    return query.result(rows, params)
+        query.done(started, outcome)
+    return outcome
 
 
 def _run_in_pool(pool: ConnectionPool[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -72,6 +72,14 @@ SET LOCAL ROLE mentorbase_owner;
 \ir getcourse/access.sql
 RESET ROLE;
 
+\ir quests/roles.sql
+SET LOCAL ROLE mentorbase_owner;
+\ir quests/tables.sql
+\ir quests/functions.sql
+\ir quests/views.sql
+\ir quests/access.sql
+RESET ROLE;
+
 \ir tutormax/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir tutormax/tables.sql

@@ -136,6 +136,15 @@ ALSO_AUDITED = {
     "notifications.settings": "insert update delete",
     "notifications.notification_templates": "insert update delete",
     "notifications.user_notification_settings": "insert update delete",
+    "quests.settings": "insert update delete",
+    "quests.users": "insert update delete",
+    "quests.quests": "update delete",
+    "quests.creative_projects": "insert update delete",
+    "quests.psychological_profiles": "insert update delete",
+    "quests.sessions": "update delete",
+    "quests.messages": "update delete",
+    "quests.letters": "insert update delete",
+    "quests.goals": "insert update delete",
     "students.students": "insert update delete",
     "students.student_languages": "insert update delete",
     "students.group_enrollments": "update delete",
@@ -182,6 +191,17 @@ UNAUDITED = {
     "notifications.notifications": "machine-fed, and many",
     "notifications.notification_logs": "a record itself, append-only",
     "notifications.notification_transitions": "no people's data; changed by migrations only",
+    "quests.audit_log": "the log itself",
+    "quests.quest_history": "a record itself, append-only",
+    "quests.quests_transitions": "no people's data; changed by migrations only",
+    "quests.child_privacy_settings": "consent_changes, which the child's side alone can cause",
+    "quests.consent_changes": "a record itself, append-only",
+    "quests.privacy_reads": "a record itself, append-only",
+    "quests.quest_analytics": "machine-fed, and many",
+    "quests.metrics_snapshots": "machine-fed, and many",
+    "quests.quest_nodes": "machine-fed: what the YAML says",
+    "quests.child_progress": "machine-fed, and many; what a child did is kept once",
+    "quests.achievements": "machine-fed; what a child did is kept once",
     "students.audit_log": "the log itself",
     "students.group_enrollments_history": "a record itself, append-only",
     "students.group_enrollments_transitions": "no people's data; changed by migrations only",
@@ -204,7 +224,18 @@ UNAUDITED = {
 }
 """Every other table of a service, and why nothing records its changes."""
 
-LOGS = ("auth", "calendar", "getcourse", "groups", "mentoring", "notifications", "students", "teachers", "tutormax")
+LOGS = (
+    "auth",
+    "calendar",
+    "getcourse",
+    "groups",
+    "mentoring",
+    "notifications",
+    "quests",
+    "students",
+    "teachers",
+    "tutormax",
+)
 """The schemas that have an audit log."""
 
 SAMPLED = ("auth", "mentoring")

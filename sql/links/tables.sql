@@ -122,6 +122,19 @@ COMMENT ON CONSTRAINT teacher_schedules_teacher_telegram_id_fkey ON calendar.tea
 COMMENT ON CONSTRAINT teacher_unavailable_teacher_telegram_id_fkey ON calendar.teacher_unavailable IS
 'teacher_telegram_id is the telegram_id of a teacher.';
 
+-- The bot's people and the children who play are users.
+ALTER TABLE quests.users
+ADD CONSTRAINT users_id_fkey FOREIGN KEY (id)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+ALTER TABLE quests.child_privacy_settings
+ADD CONSTRAINT child_privacy_settings_child_id_fkey FOREIGN KEY (child_id)
+REFERENCES auth.users (id) ON DELETE RESTRICT;
+
+COMMENT ON CONSTRAINT users_id_fkey ON quests.users IS 'id is the id of a user.';
+COMMENT ON CONSTRAINT child_privacy_settings_child_id_fkey ON quests.child_privacy_settings IS
+'child_id is the id of a user.';
+
 -- Who keeps tutors is a user.
 ALTER TABLE tutormax.interventions
 ADD CONSTRAINT interventions_assigned_to_fkey FOREIGN KEY (assigned_to)

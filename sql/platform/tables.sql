@@ -73,7 +73,11 @@ INSERT INTO platform.refusals (sqlstate, name, meaning) VALUES
 ('MB301', 'template_missing', 'There is no template for a notification of this kind on this channel.'),
 ('MB302', 'placeholder_missing', 'The payload lacks a value that the template asks for.'),
 ('MB303', 'lease_lost', 'The item of a queue is no longer with this worker.'),
-('MB401', 'statistics_missing', 'The server does not count its queries: pg_stat_statements is not enabled.');
+('MB401', 'statistics_missing', 'The server does not count its queries: pg_stat_statements is not enabled.'),
+('MB601', 'consent_missing', 'The child has not agreed to share this with the parent.'),
+('MB602', 'not_approved', 'The quest was not approved by a moderator.'),
+('MB603', 'ticket_invalid', 'The ticket for a read cannot be used: unknown, expired, used, or of the same transaction.'),
+('MB604', 'isolation_refused', 'The transaction looks at an older state than the present one.');
 
 -- Limits of what all services share, as rows rather than literals.
 CREATE TABLE platform.settings (

@@ -72,14 +72,14 @@ def test_a_purge_forgets_what_is_old_and_makes_the_months_ahead(
     done = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "rows": {"getcourse": 0, "mentoring": 3},
+        "rows": {"getcourse": 0, "mentoring": 3, "quests": 0},
         "months_made": [f"mentoring.{last}"],
         "months_dropped": ["auth.audit_log_y2010m01"],
     }
     assert [row["id"] for row in rows(admin)] == [young]
     again = mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path)
     assert json.loads(again.stdout) == {
-        "rows": {"getcourse": 0, "mentoring": 0},
+        "rows": {"getcourse": 0, "mentoring": 0, "quests": 0},
         "months_made": [],
         "months_dropped": [],
     }
@@ -94,8 +94,9 @@ def test_it_goes_on_until_nothing_is_left(
     assert maintenance.purge(deploy, progress=lambda service, count: told.append((service, count))).rows == {
         "getcourse": 0,
         "mentoring": 5,
+        "quests": 0,
     }
-    assert told == [("getcourse", 0), ("mentoring", 2), ("mentoring", 4), ("mentoring", 5)]
+    assert told == [("getcourse", 0), ("mentoring", 2), ("mentoring", 4), ("mentoring", 5), ("quests", 0)]
     assert rows(admin) == []
 
 

@@ -193,8 +193,8 @@ def _column_differs(column: Column, annotation: Any, conn: psycopg.Connection[An
 def _types_differ(annotation: Any, type_name: str, conn: psycopg.Connection[Any]) -> list[str]:
     kind, many, _ = unpack(annotation)
     element = type_name.removesuffix("[]")
-    if type_name == "jsonb" and is_pydantic_dataclass(kind):
-        return []  # a document; pydantic checks it when it is read
+    if type_name == "jsonb" and (is_pydantic_dataclass(kind) or many):
+        return []  # a document or a list of them; pydantic checks it when it is read
     if many != (element != type_name):
         return [f"{type_name} is declared as {annotation}"]
     if isclass(kind) and issubclass(kind, StrEnum):

@@ -31,9 +31,36 @@ _STAR = re.compile(r"(?:\b(?:SELECT|ALL|DISTINCT|RETURNING)\s+|[,.]\s*)\*", re.I
 # What applications may not run: jobs of the owner.
 OWNERS = {"mentoring.backfill_relationships"}
 
+# Quests has two applications: what is in neither is the bot's alone.
+BOTH_SIDES = {"quests.get_privacy_settings", "quests.can_share_with_parent"}
+INNER_EDU = {
+    "quests.achievements",
+    "quests.child_progress",
+    "quests.complete_node",
+    "quests.open_quest",
+    "quests.quest_nodes",
+    "quests.record_achievement",
+    "quests.save_nodes",
+    "quests.start_node",
+    "quests.update_privacy_settings",
+    "quests.update_quest_progress",
+}
+
 
 def become(service: type[Queries[Any]], conn: psycopg.Connection) -> None:
     conn.execute(f"SET ROLE {service.service}_app")
+
+
+def roles(query: Query[..., Any]) -> list[str]:
+    """Who may run a query."""
+    service = query.name.partition(".")[0]
+    if query.name in OWNERS:
+        return ["mentorbase_owner"]
+    if service != "quests":
+        return [f"{service}_app"]
+    if query.name in BOTH_SIDES:
+        return ["pas_bot_user", "inner_edu_user"]
+    return ["inner_edu_user"] if query.name in INNER_EDU else ["pas_bot_user"]
 
 
 @pytest.fixture
@@ -61,13 +88,21 @@ def test_every_query_fits_its_method(service: type[Queries[Any]], admin: psycopg
     assert queries(service)
     wrong = {}
     for query in queries(service):
-        if query.name in OWNERS:
-            admin.execute("SET ROLE mentorbase_owner")
-        else:
-            become(service, admin)
-        if found := mismatches(query, admin):
-            wrong[query.name] = found
+        for role in roles(query):
+            admin.execute(f"SET ROLE {role}")
+            if found := mismatches(query, admin):
+                wrong[query.name, role] = found
     assert wrong == {}
+
+
+@pytest.mark.parametrize("role", ["pas_bot_user", "inner_edu_user", "quests_app", "mentorbase_app"])
+def test_neither_side_of_quests_may_run_what_is_the_other_s(admin: psycopg.Connection, role: str) -> None:
+    """One side's queries are refused to the other, and all to what only has the rights that both share."""
+    [quests] = [service for service in services() if service.service == "quests"]
+    admin.execute(f"SET ROLE {role}")
+    for query in queries(quests):
+        if role not in roles(query):
+            assert [line[:5] for line in mismatches(query, admin)] == ["42501"], query.name
 
 
 @pytest.mark.parametrize("name", sorted(OWNERS))

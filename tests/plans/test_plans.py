@@ -17,7 +17,7 @@ import pytest
 from conftest import TestServer
 from dao.contract import services as all_services
 from mentorbase.query import Queries, Query
-from plans import auth, calendar, groups, links, mentoring, notifications, students, teachers
+from plans import auth, calendar, groups, links, mentoring, notifications, quests, students, teachers
 from plans.calls import Call
 from plans.volume import load
 from psycopg import sql
@@ -27,7 +27,7 @@ from schema.support import new_database
 
 CALLS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (auth, calendar, groups, links, mentoring, notifications, students, teachers)
+    for module in (auth, calendar, groups, links, mentoring, notifications, quests, students, teachers)
 }
 ELSEWHERE = {"tutormax"}
 """Has a volume of its own, in tests/tutormax/test_plans.py."""
@@ -181,9 +181,13 @@ def plan_of(volume: Volume, service: type[Queries[Any]], name: str, call: Call, 
 
 
 def execute(prepared: str, values: list[Any]) -> sql.Composable:
-    literals = [Jsonb(value) if isinstance(value, dict) else value for value in values]
+    literals = [Jsonb(value) if is_document(value) else value for value in values]
     arguments = sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, literals))) if values else sql.SQL("")
     return sql.SQL("EXECUTE {}{}").format(sql.Identifier(prepared), arguments)
+
+
+def is_document(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
 
 
 def assert_within(

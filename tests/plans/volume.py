@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 from typing import LiteralString
 
 import psycopg
+from conftest import ensure_login
 from mentorbase.generate import Scale, World, copy, transactions
+from plans import quests
+from quests.family import EDU, PAS
 
 # What the triggers of these write is wanted too: histories, enrollments.
 _GUARDED = {"groups.groups", "groups.group_members", "groups.group_invitations", "calendar.lessons"}
@@ -70,6 +73,10 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
     with admin.transaction():
         admin.execute("SET LOCAL session_replication_role = replica")
         admin.execute(_REST)
+        if scale not in (Scale.TINY, Scale.SMALL):
+            admin.execute(quests.ROWS)
+    ensure_login(admin, PAS, "IN ROLE pas_bot_user")
+    ensure_login(admin, EDU, "IN ROLE inner_edu_user")
     # Pages become all-visible only once the commit is known to be on disk.
     admin.execute("SET synchronous_commit = on")
     # ANALYZE takes a sample at random; a large one makes the same plans each time.

@@ -102,6 +102,7 @@ def fill(conn: psycopg.Connection) -> None:
         _plan(conn)
         _notify(conn)
         _bot(conn)
+        _play(conn)
         _tutor(conn)
 
 
@@ -237,6 +238,36 @@ def _bot(conn: psycopg.Connection) -> None:
     )
     conn.execute("INSERT INTO getcourse.application_logs (logger, message) VALUES ('bot', 'It began.')")
     conn.execute("INSERT INTO getcourse.error_logs (error_type, message) VALUES ('ValueError', 'It ended.')")
+
+
+def _play(conn: psycopg.Connection) -> None:
+    """Parent 1 makes a quest, child 2 plays it, and the parent looks at it; and what the bot keeps of the parent."""
+    quest = "(SELECT quest_id FROM quests.quests LIMIT 1)"
+    conn.execute(
+        """
+        SELECT quests.create_quest(
+            1, '{"child_name": "Ann", "child_age": 8, "quest_yaml": "title: A quest"}'
+        )
+        """
+    )
+    conn.execute(f"SELECT quests.set_quest_status({quest}, 'ready')")
+    conn.execute(f"SELECT quests.moderate_quest({quest}, 'approved')")
+    conn.execute(f"SELECT quests.export_quest({quest})")
+    conn.execute(f"""SELECT quests.save_nodes({quest}, '[{{"node_key": "a", "type": "task"}}]')""")
+    conn.execute(f"SELECT quests.open_quest({quest}, 2)")
+    conn.execute(f"""SELECT quests.update_privacy_settings({quest}, '{{"share_educational_progress": true}}', 2)""")
+    conn.execute(f"SELECT quests.complete_node({quest}, 'a', 80, 2)")
+    conn.execute(f"""SELECT quests.record_achievement({quest}, '{{"code": "first", "title": "First"}}', 2)""")
+    conn.execute(f"SELECT quests.ask({quest}, NULL, 1)")
+    sealed = "decode('010001' || repeat('00', 40), 'hex')"
+    conn.execute(f"INSERT INTO quests.sessions (id, user_id, summary) VALUES (1, 1, {sealed})")
+    conn.execute(f"INSERT INTO quests.messages (user_id, session_id, role, content) VALUES (1, 1, 'user', {sealed})")
+    conn.execute(
+        f"INSERT INTO quests.letters (user_id, recipient, title, body) VALUES (1, {sealed}, {sealed}, {sealed})"
+    )
+    conn.execute("INSERT INTO quests.goals (user_id, title) VALUES (1, 'Call once a week')")
+    conn.execute("""INSERT INTO quests.metrics_snapshots (user_id, metrics) VALUES (1, '{"calm": 3}')""")
+    conn.execute(f"UPDATE quests.psychological_profiles SET crisis_history = {sealed}")
 
 
 def _tutor(conn: psycopg.Connection) -> None:

@@ -11,6 +11,8 @@ from schema.support import SERVICES, found
 
 OWNER, ALL_APPS, READER = "mentorbase_owner", "mentorbase_app", "mentorbase_reader"
 APPS = {service: f"{service}_app" for service in [*SERVICES, "links"]}
+SIDES = {"pas_bot_user": "quests", "inner_edu_user": "quests"}
+"""The two applications of quests, which share quests_app and nothing else; mentorbase_app is a member of neither."""
 
 
 class Grant(NamedTuple):
@@ -49,7 +51,7 @@ def outside_the_own_service(described):
     """What an application has of another service, or a stranger of any; the platform is for all applications."""
     everywhere = {OWNER, READER}
     of_platform = {("platform", app) for app in APPS.values()}
-    of_service = set(APPS.items())
+    of_service = set(APPS.items()) | {(service, side) for side, service in SIDES.items()}
     return [
         grant
         for grant in grants(described)
@@ -173,7 +175,7 @@ def test_another_owner_is_found(sandbox, breach):
     assert found(sandbox, OTHER_OWNERS)
 
 
-@pytest.mark.parametrize("role", [OWNER, ALL_APPS, READER, *APPS.values()])
+@pytest.mark.parametrize("role", [OWNER, ALL_APPS, READER, *APPS.values(), *SIDES])
 def test_a_role_is_a_group_without_special_rights(catalog, role):
     attributes = catalog.execute(
         """
@@ -192,6 +194,11 @@ def memberships(conn, role):
 
 def test_the_application_of_all_services_is_a_member_of_each(catalog):
     assert memberships(catalog, ALL_APPS) == sorted(APPS.values())
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_each_side_of_quests_is_a_member_of_what_both_need(catalog, side):
+    assert memberships(catalog, side) == [APPS[SIDES[side]]]
 
 
 @pytest.mark.parametrize("role", [OWNER, READER, *APPS.values()])

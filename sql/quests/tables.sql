@@ -1,0 +1,1701 @@
+CREATE SCHEMA quests;
+
+COMMENT ON SCHEMA quests IS
+'Quests that parents make for their children and children play, and what the child lets the parent know of it. Two applications: the PAS bot of the parents (pas_bot_user), Inner Edu of the children (inner_edu_user). Knows people by auth.users.id.';
+
+CREATE TYPE quests.quest_status AS ENUM ('draft', 'ready', 'deployed', 'archived', 'deleted');
+
+COMMENT ON TYPE quests.quest_status IS
+'Where a quest stands: draft (being written), ready (written, may be deployed once it is approved), deployed (with Inner Edu), archived (put away), deleted (the parent no longer sees it; the child goes on playing).';
+
+CREATE TYPE quests.moderation_status AS ENUM ('pending', 'approved', 'rejected');
+
+COMMENT ON TYPE quests.moderation_status IS
+'What a moderator says of a quest''s YAML: pending (not looked at as it is now), approved, rejected.';
+
+CREATE TYPE quests.party AS ENUM ('creator', 'child', 'admin', 'system');
+
+COMMENT ON TYPE quests.party IS
+'As what somebody acts on a quest: the parent who made it, the child who plays it, an administrator, or the system (a job).';
+
+CREATE TYPE quests.project_type AS ENUM ('quest', 'letter', 'goal');
+
+COMMENT ON TYPE quests.project_type IS 'What a creative project is about: quest, letter or goal.';
+
+CREATE TYPE quests.project_status AS ENUM ('in_progress', 'completed', 'abandoned');
+
+COMMENT ON TYPE quests.project_status IS 'Where a creative project stands: in_progress, completed or abandoned.';
+
+CREATE TYPE quests.data_type AS ENUM ('completion_progress', 'educational_progress', 'play_frequency');
+
+COMMENT ON TYPE quests.data_type IS
+'What a child may share of a quest, one setting each: completion_progress (nodes_completed, total_nodes, completion_percentage), educational_progress (the aggregate of that name), play_frequency (last_played, play_count).';
+
+CREATE TYPE quests.read_step AS ENUM ('asked', 'read');
+
+COMMENT ON TYPE quests.read_step IS
+'What a row of the read ledger tells of: somebody asked (and was given a ticket), or the ticket was used.';
+
+CREATE TYPE quests.read_result AS ENUM ('allowed', 'redacted', 'refused', 'missing', 'violation');
+
+COMMENT ON TYPE quests.read_result IS
+'What the check of consent found: allowed (all that was asked for), redacted (some of it), refused (none of it), missing (there is no such quest, or it is deleted), violation (it is another parent''s).';
+
+CREATE TYPE quests.message_role AS ENUM ('user', 'assistant', 'system');
+
+COMMENT ON TYPE quests.message_role IS
+'Whose words a message is: the person''s (user), the bot''s (assistant) or an instruction (system).';
+
+CREATE TYPE quests.letter_status AS ENUM ('draft', 'finished', 'sent');
+
+COMMENT ON TYPE quests.letter_status IS 'Where a letter stands: draft, finished or sent.';
+
+CREATE TYPE quests.goal_status AS ENUM ('active', 'completed', 'abandoned');
+
+COMMENT ON TYPE quests.goal_status IS 'Where a goal stands: active, completed or abandoned.';
+
+-- Limits of this service, as rows rather than literals.
+CREATE TABLE quests.settings (
+    name       text        NOT NULL,
+    value      bigint      NOT NULL,
+    unit       text        NOT NULL,
+    meaning    text        NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT settings_pkey PRIMARY KEY (name),
+    CONSTRAINT settings_value_check CHECK (value BETWEEN 1 AND 36500),
+    CONSTRAINT settings_unit_check CHECK (unit IN ('seconds', 'days'))
+);
+
+COMMENT ON TABLE quests.settings IS
+'Limits of this service, one a row. The owner changes values; names are fixed, because functions read them.';
+COMMENT ON COLUMN quests.settings.name IS 'The limit.';
+COMMENT ON COLUMN quests.settings.value IS 'Its value, counted in unit.';
+COMMENT ON COLUMN quests.settings.unit IS 'What the value counts: seconds or days.';
+COMMENT ON COLUMN quests.settings.meaning IS 'What it limits.';
+COMMENT ON COLUMN quests.settings.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.settings.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT settings_pkey ON quests.settings IS 'One row a limit.';
+COMMENT ON CONSTRAINT settings_value_check ON quests.settings IS 'A limit''s value is 1 to 36500.';
+COMMENT ON CONSTRAINT settings_unit_check ON quests.settings IS
+'A limit counts seconds or days, as the functions read it.';
+
+CREATE TRIGGER settings_set_updated_at
+BEFORE UPDATE ON quests.settings
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+INSERT INTO quests.settings (name, value, unit, meaning) VALUES
+('ticket_validity', 60, 'seconds', 'How long a ticket of quests.ask() can be used.'),
+('ledger_retention', 1095, 'days', 'How long the read ledger is kept.');
+
+-- The life cycle of a quest, as data: who may go where.
+CREATE TABLE quests.quests_transitions (
+    id          bigint              GENERATED BY DEFAULT AS IDENTITY,
+    from_status quests.quest_status,
+    to_status   quests.quest_status NOT NULL,
+    actor_kind  quests.party        NOT NULL,
+
+    CONSTRAINT quests_transitions_pkey PRIMARY KEY (id),
+    CONSTRAINT quests_transitions_step_key UNIQUE NULLS NOT DISTINCT (from_status, to_status, actor_kind)
+);
+
+COMMENT ON TABLE quests.quests_transitions IS
+'Every allowed step of a quest and who may take it. A step that has no row here is refused (MB003), and so is one that has none for the actor (MB002). To deploy also takes approval (MB602).';
+COMMENT ON COLUMN quests.quests_transitions.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.quests_transitions.from_status IS 'Present status; NULL where the quest is new.';
+COMMENT ON COLUMN quests.quests_transitions.to_status IS 'Next status.';
+COMMENT ON COLUMN quests.quests_transitions.actor_kind IS 'As what the actor takes the step.';
+COMMENT ON CONSTRAINT quests_transitions_pkey ON quests.quests_transitions IS 'One row a step and actor.';
+COMMENT ON CONSTRAINT quests_transitions_step_key ON quests.quests_transitions IS
+'Each step is allowed to each kind of actor once.';
+
+INSERT INTO quests.quests_transitions (from_status, to_status, actor_kind) VALUES
+(NULL, 'draft', 'creator'),
+(NULL, 'draft', 'admin'),
+(NULL, 'draft', 'system'),
+('draft', 'ready', 'creator'),
+('draft', 'ready', 'admin'),
+('draft', 'ready', 'system'),
+('ready', 'draft', 'creator'),
+('ready', 'draft', 'admin'),
+('ready', 'draft', 'system'),
+('ready', 'deployed', 'creator'),
+('ready', 'deployed', 'admin'),
+('ready', 'deployed', 'system'),
+('deployed', 'archived', 'creator'),
+('deployed', 'archived', 'admin'),
+('deployed', 'archived', 'system'),
+('archived', 'deployed', 'creator'),
+('archived', 'deployed', 'admin'),
+('draft', 'deleted', 'creator'),
+('draft', 'deleted', 'admin'),
+('draft', 'deleted', 'system'),
+('ready', 'deleted', 'creator'),
+('ready', 'deleted', 'admin'),
+('ready', 'deleted', 'system'),
+('deployed', 'deleted', 'creator'),
+('deployed', 'deleted', 'admin'),
+('deployed', 'deleted', 'system'),
+('archived', 'deleted', 'creator'),
+('archived', 'deleted', 'admin'),
+('archived', 'deleted', 'system');
+
+CREATE FUNCTION quests.is_aggregate(document jsonb)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+SELECT
+    jsonb_typeof(document) = 'object'
+    AND NOT EXISTS (
+        SELECT
+        FROM jsonb_each(CASE WHEN jsonb_typeof(document) = 'object' THEN document ELSE '{}' END) AS e (name, value)
+        WHERE e.name !~ '^[a-z][a-z_]{0,39}$' OR jsonb_typeof(e.value) <> 'number'
+    )
+$$;
+
+COMMENT ON FUNCTION quests.is_aggregate(jsonb) IS
+'Whether a JSON document is an object of numbers with plain names, so that nobody''s words are in it. For CHECK constraints.';
+
+-- A parent, as the bot knows them. The id is auth.users.id; a database of this service alone has no more of a person.
+CREATE TABLE quests.users (
+    id              bigint      NOT NULL,
+    recovery_tracks jsonb       NOT NULL DEFAULT '{}',
+    primary_track   text,
+    recovery_week   integer     NOT NULL DEFAULT 0,
+    recovery_day    integer     NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_recovery_tracks_check CHECK (quests.is_aggregate(recovery_tracks)),
+    CONSTRAINT users_primary_track_check CHECK (primary_track ~ '^[a-z][a-z_]{0,39}$'),
+    CONSTRAINT users_recovery_week_check CHECK (recovery_week BETWEEN 0 AND 10000),
+    CONSTRAINT users_recovery_day_check CHECK (recovery_day BETWEEN 0 AND 100000)
+);
+
+COMMENT ON TABLE quests.users IS
+'One row a parent who uses the bot: how far their recovery has come. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.users.id IS 'The person: auth.users.id.';
+COMMENT ON COLUMN quests.users.recovery_tracks IS
+'Steps taken on each track, by its name, as numbers. Making a quest is a step on primary_track.';
+COMMENT ON COLUMN quests.users.primary_track IS
+'The track the person follows mainly, such as child_connection; NULL: not chosen, which counts as child_connection.';
+COMMENT ON COLUMN quests.users.recovery_week IS 'Week of the recovery, from 0.';
+COMMENT ON COLUMN quests.users.recovery_day IS 'Day of the recovery, from 0.';
+COMMENT ON COLUMN quests.users.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.users.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT users_pkey ON quests.users IS 'One row a person.';
+COMMENT ON CONSTRAINT users_recovery_tracks_check ON quests.users IS
+'recovery_tracks is an object of numbers with lower-case names.';
+COMMENT ON CONSTRAINT users_primary_track_check ON quests.users IS
+'primary_track has 1 to 40 small letters and underscores.';
+COMMENT ON CONSTRAINT users_recovery_week_check ON quests.users IS 'recovery_week is 0 to 10000.';
+COMMENT ON CONSTRAINT users_recovery_day_check ON quests.users IS 'recovery_day is 0 to 100000.';
+
+CREATE TRIGGER users_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.users
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('id');
+
+CREATE TRIGGER users_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.users
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER users_set_updated_at
+BEFORE UPDATE ON quests.users
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- One quest. Written by the parent's side only: nothing that the child does touches this row.
+CREATE TABLE quests.quests (
+    id                bigint                   GENERATED BY DEFAULT AS IDENTITY,
+    quest_id          uuid                     NOT NULL DEFAULT gen_random_uuid(),
+    creator_id        bigint                   NOT NULL,
+    child_name        text,
+    child_age         integer,
+    quest_yaml        text,
+    status            quests.quest_status      NOT NULL DEFAULT 'draft',
+    moderation_status quests.moderation_status NOT NULL DEFAULT 'pending',
+    moderation_issues jsonb                    NOT NULL DEFAULT '[]',
+    deployed_at       timestamptz,
+    deleted_at        timestamptz,
+    version           bigint                   NOT NULL DEFAULT 1,
+    created_at        timestamptz              NOT NULL DEFAULT now(),
+    updated_at        timestamptz              NOT NULL DEFAULT now(),
+
+    CONSTRAINT quests_pkey PRIMARY KEY (id),
+    CONSTRAINT quests_quest_id_key UNIQUE (quest_id),
+    CONSTRAINT quests_creator_key UNIQUE (quest_id, creator_id),
+    CONSTRAINT quests_creator_id_fkey FOREIGN KEY (creator_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT quests_child_name_check CHECK (length(child_name) <= 100 AND child_name ~ '\S'),
+    CONSTRAINT quests_child_age_check CHECK (child_age BETWEEN 0 AND 25),
+    CONSTRAINT quests_quest_yaml_check CHECK (octet_length(quest_yaml) <= 1000000 AND quest_yaml ~ '\S'),
+    CONSTRAINT quests_ready_check CHECK (status IN ('draft', 'deleted') OR quest_yaml IS NOT NULL),
+    CONSTRAINT quests_moderation_issues_check CHECK (jsonb_typeof(moderation_issues) = 'array'),
+    CONSTRAINT quests_deployed_at_check CHECK (status NOT IN ('deployed', 'archived') OR deployed_at IS NOT NULL),
+    CONSTRAINT quests_deleted_at_check CHECK ((status = 'deleted') = (deleted_at IS NOT NULL))
+);
+
+COMMENT ON TABLE quests.quests IS
+'One quest that a parent made for their child. Its steps are those of quests_transitions, each leaves a row in quest_history. Deleted by status, not by DELETE. What the child does never changes this row, so nothing of it can be seen here.';
+COMMENT ON COLUMN quests.quests.id IS 'The quest, inside this database.';
+COMMENT ON COLUMN quests.quests.quest_id IS
+'The quest, for applications: whoever is given it may open the quest once it is deployed. Never changes.';
+COMMENT ON COLUMN quests.quests.creator_id IS 'The parent who made it (users.id). Never changes.';
+COMMENT ON COLUMN quests.quests.child_name IS 'What the parent calls the child. Personal data, the parent''s.';
+COMMENT ON COLUMN quests.quests.child_age IS
+'The child''s age in years, as the parent said. Personal data, the parent''s.';
+COMMENT ON COLUMN quests.quests.quest_yaml IS
+'The quest itself; NULL until it was generated. A change takes the approval away; a deployed one does not change.';
+COMMENT ON COLUMN quests.quests.status IS 'Where it stands; changes by the steps of quests_transitions only.';
+COMMENT ON COLUMN quests.quests.moderation_status IS
+'What a moderator says of quest_yaml. Written by administrators and the system only.';
+COMMENT ON COLUMN quests.quests.moderation_issues IS
+'What the moderator found, a list. Written by administrators and the system only.';
+COMMENT ON COLUMN quests.quests.deployed_at IS 'When it was first given to Inner Edu; NULL before. Kept by a trigger.';
+COMMENT ON COLUMN quests.quests.deleted_at IS 'When the parent deleted it; NULL while they see it. Kept by a trigger.';
+COMMENT ON COLUMN quests.quests.version IS
+'Grows by one with each change; whoever gives it is refused (MB005) if somebody was faster.';
+COMMENT ON COLUMN quests.quests.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.quests.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT quests_pkey ON quests.quests IS 'One row a quest.';
+COMMENT ON CONSTRAINT quests_quest_id_key ON quests.quests IS 'A quest_id belongs to one quest.';
+COMMENT ON CONSTRAINT quests_creator_key ON quests.quests IS
+'A quest has one parent; what belongs to both refers to this.';
+COMMENT ON CONSTRAINT quests_creator_id_fkey ON quests.quests IS 'creator_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT quests_child_name_check ON quests.quests IS
+'child_name has 1 to 100 characters, not all of them blank.';
+COMMENT ON CONSTRAINT quests_child_age_check ON quests.quests IS 'child_age is 0 to 25 years.';
+COMMENT ON CONSTRAINT quests_quest_yaml_check ON quests.quests IS
+'quest_yaml has up to 1000000 bytes, not all of them blank.';
+COMMENT ON CONSTRAINT quests_ready_check ON quests.quests IS 'A quest that is ready or further has its YAML.';
+COMMENT ON CONSTRAINT quests_moderation_issues_check ON quests.quests IS 'moderation_issues is a list.';
+COMMENT ON CONSTRAINT quests_deployed_at_check ON quests.quests IS 'A deployed or archived quest says since when.';
+COMMENT ON CONSTRAINT quests_deleted_at_check ON quests.quests IS
+'deleted_at is set exactly when the quest is deleted.';
+
+-- A parent's quests, newest first.
+CREATE INDEX quests_creator_id_idx ON quests.quests (creator_id, id);
+
+CREATE FUNCTION quests.guard_quests()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- calls what the writing role may not
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor      platform.actor := platform.current_actor('quests_app');
+    old_status quests.quest_status;
+    side       quests.party := quests.side(NEW.creator_id, NULL, actor);
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW IS NOT DISTINCT FROM OLD THEN
+            RETURN NEW;
+        END IF;
+        old_status := OLD.status;
+        side := quests.side(OLD.creator_id, NULL, actor);
+    END IF;
+
+    IF NEW.status IS DISTINCT FROM old_status AND NOT EXISTS (
+        SELECT FROM quests.quests_transitions AS t
+        WHERE t.from_status IS NOT DISTINCT FROM old_status AND t.to_status = NEW.status AND t.actor_kind = side
+    ) THEN
+        PERFORM platform.refuse_step(
+            'quests', 'quests', 'a quest', old_status::text, NEW.status::text, side::text,
+            format('quest_id=%s', NEW.quest_id)
+        );
+    ELSIF side IS NULL THEN
+        RAISE EXCEPTION 'a quest is changed by the parent who made it' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('quest_id=%s, actor_is=outsider', NEW.quest_id),
+            HINT = 'Act as that parent, as an administrator or as the system.';
+    END IF;
+
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.id, NEW.quest_id, NEW.creator_id, NEW.deployed_at, NEW.deleted_at, NEW.version, NEW.created_at)
+            IS DISTINCT FROM
+            (OLD.id, OLD.quest_id, OLD.creator_id, OLD.deployed_at, OLD.deleted_at, OLD.version, OLD.created_at)
+        THEN
+            RAISE EXCEPTION 'a quest keeps its keys, creator, version and times' USING
+                ERRCODE = 'MB006',
+                DETAIL = format('quest_id=%s', OLD.quest_id),
+                HINT = 'Change the other columns.';
+        ELSIF NEW.quest_yaml IS DISTINCT FROM OLD.quest_yaml AND OLD.status NOT IN ('draft', 'ready') THEN
+            RAISE EXCEPTION 'the YAML of a quest that was deployed does not change' USING
+                ERRCODE = 'MB006',
+                DETAIL = format('quest_id=%s, status=%s', OLD.quest_id, OLD.status),
+                HINT = 'Make another quest.';
+        END IF;
+        IF NEW.quest_yaml IS DISTINCT FROM OLD.quest_yaml AND side = 'creator' THEN
+            NEW.moderation_status := 'pending';
+            NEW.moderation_issues := '[]';
+        END IF;
+    END IF;
+
+    IF side = 'creator' AND (
+        (NEW.moderation_status <> 'pending' OR NEW.moderation_issues <> '[]')
+        AND (
+            TG_OP = 'INSERT'
+            OR (NEW.moderation_status, NEW.moderation_issues)
+            IS DISTINCT FROM (OLD.moderation_status, OLD.moderation_issues)
+        )
+    ) THEN
+        RAISE EXCEPTION 'a quest is approved by somebody else than its parent' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('quest_id=%s, actor_is=creator', NEW.quest_id),
+            HINT = 'Have an administrator or the system moderate it.';
+    ELSIF NEW.status = 'deployed' AND old_status IS DISTINCT FROM 'deployed'
+        AND NEW.moderation_status <> 'approved'
+    THEN
+        RAISE EXCEPTION 'a quest is deployed once it is approved' USING
+            ERRCODE = 'MB602',
+            DETAIL = format('quest_id=%s, moderation_status=%s', NEW.quest_id, NEW.moderation_status),
+            HINT = 'Have it moderated first.';
+    END IF;
+
+    IF TG_OP = 'UPDATE' THEN
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := now();
+    ELSE
+        NEW.deployed_at := NULL;
+        NEW.deleted_at := NULL;
+    END IF;
+    IF NEW.status = 'deployed' THEN
+        NEW.deployed_at := coalesce(NEW.deployed_at, now());
+    ELSIF NEW.status = 'deleted' AND old_status <> 'deleted' THEN
+        NEW.deleted_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.guard_quests() IS
+'Row trigger of quests: its parent, an administrator or the system writes a quest, by the steps of quests_transitions; approval is not the parent''s, and a changed YAML needs it anew.';
+
+CREATE TRIGGER quests_guard
+BEFORE INSERT OR UPDATE ON quests.quests
+FOR EACH ROW EXECUTE FUNCTION quests.guard_quests();
+
+CREATE TRIGGER quests_require_actor
+BEFORE DELETE ON quests.quests
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE FUNCTION quests.make_companions()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may write these tables by hand
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO quests.child_privacy_settings (quest_id) VALUES (NEW.quest_id);
+    INSERT INTO quests.quest_analytics (quest_id) VALUES (NEW.quest_id);
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION quests.make_companions() IS
+'Row trigger of quests: each has its settings, with nothing shared, and its aggregates from the beginning, so that neither being there tells anything.';
+
+CREATE TRIGGER quests_make_companions
+AFTER INSERT ON quests.quests
+FOR EACH ROW EXECUTE FUNCTION quests.make_companions();
+
+-- Every step of a quest and of its moderation.
+CREATE TABLE quests.quest_history (
+    id                bigint                   GENERATED ALWAYS AS IDENTITY,
+    quest_id          uuid                     NOT NULL,
+    creator_id        bigint                   NOT NULL,
+    from_status       quests.quest_status,
+    to_status         quests.quest_status,
+    moderation_status quests.moderation_status NOT NULL,
+    actor_kind        quests.party             NOT NULL,
+    actor_id          bigint,
+    db_login          text                     NOT NULL DEFAULT session_user,
+    db_role           text                     DEFAULT nullif(current_setting('role'), 'none'),
+    reason            text,
+    occurred_at       timestamptz              NOT NULL DEFAULT now(),
+
+    CONSTRAINT quest_history_pkey PRIMARY KEY (id),
+    CONSTRAINT quest_history_reason_check CHECK (length(reason) <= 500)
+);
+
+COMMENT ON TABLE quests.quest_history IS
+'Who took which step of a quest''s life cycle or moderation, when and why. Append-only; it outlives the quest.';
+COMMENT ON COLUMN quests.quest_history.id IS 'Order of the steps.';
+COMMENT ON COLUMN quests.quest_history.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.quest_history.creator_id IS 'Its parent.';
+COMMENT ON COLUMN quests.quest_history.from_status IS 'Status before; NULL where the quest is new.';
+COMMENT ON COLUMN quests.quest_history.to_status IS 'Status after; NULL where the quest was removed.';
+COMMENT ON COLUMN quests.quest_history.moderation_status IS 'What the moderator said of it then.';
+COMMENT ON COLUMN quests.quest_history.actor_kind IS 'As what the actor took the step.';
+COMMENT ON COLUMN quests.quest_history.actor_id IS
+'Who took it; NULL for the system and for a database role that edited by hand.';
+COMMENT ON COLUMN quests.quest_history.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN quests.quest_history.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN quests.quest_history.reason IS 'Why, as the actor said (mentorbase.reason).';
+COMMENT ON COLUMN quests.quest_history.occurred_at IS 'When: the start of the transaction.';
+COMMENT ON CONSTRAINT quest_history_pkey ON quests.quest_history IS 'One row a step.';
+COMMENT ON CONSTRAINT quest_history_reason_check ON quests.quest_history IS 'A reason has at most 500 characters.';
+
+-- One quest's history.
+CREATE INDEX quest_history_quest_id_idx ON quests.quest_history (quest_id, id);
+
+CREATE TRIGGER quest_history_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON quests.quest_history
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE FUNCTION quests.record_quest_history()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may write history itself
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor platform.actor := platform.current_actor('quests_app');
+BEGIN
+    INSERT INTO quests.quest_history (
+        quest_id, creator_id, from_status, to_status, moderation_status, actor_kind, actor_id, reason
+    ) VALUES (
+        coalesce(NEW.quest_id, OLD.quest_id), coalesce(NEW.creator_id, OLD.creator_id),
+        OLD.status, NEW.status, coalesce(NEW.moderation_status, OLD.moderation_status),
+        coalesce(quests.side(coalesce(NEW.creator_id, OLD.creator_id), NULL, actor), 'admin'), actor.id,
+        nullif(current_setting('mentorbase.reason', true), '')
+    );
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION quests.record_quest_history() IS
+'Row trigger of quests: writes one row of quest_history for each step, also for a DELETE.';
+
+CREATE TRIGGER quests_record_history
+AFTER INSERT OR DELETE ON quests.quests
+FOR EACH ROW EXECUTE FUNCTION quests.record_quest_history();
+
+CREATE TRIGGER quests_record_step
+AFTER UPDATE ON quests.quests
+FOR EACH ROW WHEN (
+    old.status IS DISTINCT FROM new.status OR old.moderation_status IS DISTINCT FROM new.moderation_status
+)
+EXECUTE FUNCTION quests.record_quest_history();
+
+-- What the child lets the parent know: nothing, until the child says otherwise.
+CREATE TABLE quests.child_privacy_settings (
+    id                         bigint      GENERATED BY DEFAULT AS IDENTITY,
+    quest_id                   uuid        NOT NULL,
+    child_id                   bigint,
+    share_completion_progress  boolean     NOT NULL DEFAULT false,
+    share_educational_progress boolean     NOT NULL DEFAULT false,
+    share_play_frequency       boolean     NOT NULL DEFAULT false,
+    created_at                 timestamptz NOT NULL DEFAULT now(),
+    updated_at                 timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT child_privacy_settings_pkey PRIMARY KEY (id),
+    CONSTRAINT child_privacy_settings_quest_id_key UNIQUE (quest_id),
+    CONSTRAINT child_privacy_settings_quest_id_fkey FOREIGN KEY (quest_id)
+    REFERENCES quests.quests (quest_id) ON DELETE CASCADE,
+    CONSTRAINT child_privacy_settings_child_id_check CHECK (child_id > 0),
+    CONSTRAINT child_privacy_settings_share_check CHECK (
+        child_id IS NOT NULL OR NOT (share_completion_progress OR share_educational_progress OR share_play_frequency)
+    )
+);
+
+COMMENT ON TABLE quests.child_privacy_settings IS
+'Which child plays a quest, and what of it the parent may see. One row a quest, made with it. Only the child switches sharing on; administrators and the system may switch it off. Each change leaves a row in consent_changes, and holds for every statement that starts after its commit.';
+COMMENT ON COLUMN quests.child_privacy_settings.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.child_privacy_settings.quest_id IS 'The quest (quests.quest_id). Never changes.';
+COMMENT ON COLUMN quests.child_privacy_settings.child_id IS
+'The child who opened it first, auth.users.id; NULL before. Never changes then. Not the parent''s to see.';
+COMMENT ON COLUMN quests.child_privacy_settings.share_completion_progress IS
+'Whether the parent may see how far the child has come.';
+COMMENT ON COLUMN quests.child_privacy_settings.share_educational_progress IS
+'Whether the parent may see the aggregate of what the child learned, and whether details are kept in child_progress at all.';
+COMMENT ON COLUMN quests.child_privacy_settings.share_play_frequency IS
+'Whether the parent may see when and how often the child played.';
+COMMENT ON COLUMN quests.child_privacy_settings.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.child_privacy_settings.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT child_privacy_settings_pkey ON quests.child_privacy_settings IS 'One row a quest.';
+COMMENT ON CONSTRAINT child_privacy_settings_quest_id_key ON quests.child_privacy_settings IS
+'A quest has one row of settings.';
+COMMENT ON CONSTRAINT child_privacy_settings_quest_id_fkey ON quests.child_privacy_settings IS
+'quest_id is the quest_id of a quest.';
+COMMENT ON CONSTRAINT child_privacy_settings_child_id_check ON quests.child_privacy_settings IS
+'child_id is a user''s id.';
+COMMENT ON CONSTRAINT child_privacy_settings_share_check ON quests.child_privacy_settings IS
+'Nothing is shared before there is a child to say so.';
+
+-- A child's quests.
+CREATE INDEX child_privacy_settings_child_id_idx ON quests.child_privacy_settings (child_id, quest_id);
+
+CREATE FUNCTION quests.guard_child_privacy_settings()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- calls what the writing role may not
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor    platform.actor := platform.current_actor('quests_app');
+    is_child boolean := actor.kind = 'user' AND actor.id = NEW.child_id;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.child_id IS NOT NULL OR NEW.share_completion_progress OR NEW.share_educational_progress
+            OR NEW.share_play_frequency
+        THEN
+            RAISE EXCEPTION 'a quest begins without a child and with nothing shared' USING
+                ERRCODE = 'MB006',
+                DETAIL = format('quest_id=%s', NEW.quest_id),
+                HINT = 'Have the child open it, and decide.';
+        END IF;
+        RETURN NEW;
+    END IF;
+
+    IF (NEW.id, NEW.quest_id, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.quest_id, OLD.created_at)
+        OR (OLD.child_id IS NOT NULL AND NEW.child_id IS DISTINCT FROM OLD.child_id)
+    THEN
+        RAISE EXCEPTION 'settings stay those of their quest and child' USING
+            ERRCODE = 'MB006',
+            DETAIL = format('quest_id=%s', OLD.quest_id),
+            HINT = 'Change what is shared.';
+    ELSIF NOT is_child AND (
+        actor.kind = 'user'
+        OR NEW.child_id IS DISTINCT FROM OLD.child_id
+        OR (NEW.share_completion_progress AND NOT OLD.share_completion_progress)
+        OR (NEW.share_educational_progress AND NOT OLD.share_educational_progress)
+        OR (NEW.share_play_frequency AND NOT OLD.share_play_frequency)
+    ) THEN
+        RAISE EXCEPTION 'only the child says what is shared' USING
+            ERRCODE = 'MB002',
+            DETAIL = format('quest_id=%s', OLD.quest_id),
+            HINT = 'Act as the child. Administrators and the system may switch sharing off.';
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.guard_child_privacy_settings() IS
+'Row trigger of child_privacy_settings: nothing is shared at first; only the child switches it on; a child once there stays.';
+
+CREATE TRIGGER child_privacy_settings_guard
+BEFORE INSERT OR UPDATE ON quests.child_privacy_settings
+FOR EACH ROW EXECUTE FUNCTION quests.guard_child_privacy_settings();
+
+-- The consent ledger: every change of what is shared.
+CREATE TABLE quests.consent_changes (
+    id             bigint           GENERATED ALWAYS AS IDENTITY,
+    quest_id       uuid             NOT NULL,
+    data_type      quests.data_type NOT NULL,
+    shared         boolean          NOT NULL,
+    actor_kind     quests.party     NOT NULL,
+    actor_id       bigint,
+    db_login       text             NOT NULL DEFAULT session_user,
+    db_role        text             DEFAULT nullif(current_setting('role'), 'none'),
+    transaction_id xid8             NOT NULL DEFAULT pg_current_xact_id(),
+    changed_at     timestamptz      NOT NULL DEFAULT clock_timestamp(),
+
+    CONSTRAINT consent_changes_pkey PRIMARY KEY (id)
+);
+
+COMMENT ON TABLE quests.consent_changes IS
+'Each time a child began or ceased to share something: what, when, and who did it. Append-only; it outlives the quest.';
+COMMENT ON COLUMN quests.consent_changes.id IS 'Order of the changes.';
+COMMENT ON COLUMN quests.consent_changes.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.consent_changes.data_type IS 'What it is about.';
+COMMENT ON COLUMN quests.consent_changes.shared IS 'Whether it is shared from now on.';
+COMMENT ON COLUMN quests.consent_changes.actor_kind IS 'As what the actor changed it: child, admin or system.';
+COMMENT ON COLUMN quests.consent_changes.actor_id IS
+'Who changed it; NULL for the system and for a database role that edited by hand.';
+COMMENT ON COLUMN quests.consent_changes.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN quests.consent_changes.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN quests.consent_changes.transaction_id IS 'The transaction, the same for all that it changed.';
+COMMENT ON COLUMN quests.consent_changes.changed_at IS 'When; it holds from the commit on.';
+COMMENT ON CONSTRAINT consent_changes_pkey ON quests.consent_changes IS 'One row a change.';
+
+-- One quest's consent over time.
+CREATE INDEX consent_changes_quest_id_idx ON quests.consent_changes (quest_id, id);
+
+CREATE TRIGGER consent_changes_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON quests.consent_changes
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE FUNCTION quests.record_consent()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no role may write the ledger itself
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    actor platform.actor := platform.current_actor('quests_app');
+BEGIN
+    INSERT INTO quests.consent_changes (quest_id, data_type, shared, actor_kind, actor_id)
+    SELECT NEW.quest_id, c.data_type, c.shared, quests.side(NULL, NEW.child_id, actor), actor.id
+    FROM (
+        VALUES
+        ('completion_progress'::quests.data_type, OLD.share_completion_progress, NEW.share_completion_progress),
+        ('educational_progress', OLD.share_educational_progress, NEW.share_educational_progress),
+        ('play_frequency', OLD.share_play_frequency, NEW.share_play_frequency)
+    ) AS c (data_type, was, shared)
+    WHERE c.shared <> c.was;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION quests.record_consent() IS
+'Row trigger of child_privacy_settings: writes one row of consent_changes for each setting that changed.';
+
+CREATE TRIGGER child_privacy_settings_record_consent
+AFTER UPDATE ON quests.child_privacy_settings
+FOR EACH ROW EXECUTE FUNCTION quests.record_consent();
+
+-- The read ledger: who asked for what of a child, and what the check found.
+CREATE TABLE quests.privacy_reads (
+    id             bigint             GENERATED ALWAYS AS IDENTITY,
+    ticket         uuid               NOT NULL DEFAULT gen_random_uuid(),
+    step           quests.read_step   NOT NULL,
+    quest_id       uuid,
+    data_type      quests.data_type,
+    reader_id      bigint             NOT NULL,
+    result         quests.read_result NOT NULL,
+    db_login       text               NOT NULL DEFAULT session_user,
+    db_role        text               DEFAULT nullif(current_setting('role'), 'none'),
+    transaction_id xid8               NOT NULL DEFAULT pg_current_xact_id(),
+    occurred_at    timestamptz        NOT NULL DEFAULT clock_timestamp(),
+
+    CONSTRAINT privacy_reads_pkey PRIMARY KEY (id),
+    CONSTRAINT privacy_reads_ticket_key UNIQUE (ticket, step)
+);
+
+COMMENT ON TABLE quests.privacy_reads IS
+'Each time a parent asked for what a child did: written by ask() and committed before anything is shown, so that it also stands when the check refused or the reader rolled back; and once more when the ticket was used. Append-only; kept for ledger_retention.';
+COMMENT ON COLUMN quests.privacy_reads.id IS 'Order of the rows.';
+COMMENT ON COLUMN quests.privacy_reads.ticket IS 'What ask() gave and read() takes, once.';
+COMMENT ON COLUMN quests.privacy_reads.step IS 'Whether it was asked for or read.';
+COMMENT ON COLUMN quests.privacy_reads.quest_id IS
+'The quest that was asked about, whether there is one or not; NULL: all of the reader''s.';
+COMMENT ON COLUMN quests.privacy_reads.data_type IS 'What was asked for; NULL: all there is.';
+COMMENT ON COLUMN quests.privacy_reads.reader_id IS 'Who asked.';
+COMMENT ON COLUMN quests.privacy_reads.result IS 'What the check of consent found at that moment.';
+COMMENT ON COLUMN quests.privacy_reads.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN quests.privacy_reads.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN quests.privacy_reads.transaction_id IS 'The transaction: a ticket is of no use in its own.';
+COMMENT ON COLUMN quests.privacy_reads.occurred_at IS 'When.';
+COMMENT ON CONSTRAINT privacy_reads_pkey ON quests.privacy_reads IS 'One row a step of a read.';
+COMMENT ON CONSTRAINT privacy_reads_ticket_key ON quests.privacy_reads IS 'A ticket is given once and used once.';
+
+-- Who looked at one quest.
+CREATE INDEX privacy_reads_quest_id_idx ON quests.privacy_reads (quest_id, id);
+
+-- What one person looked at.
+CREATE INDEX privacy_reads_reader_id_idx ON quests.privacy_reads (reader_id, id);
+
+-- Serves quests.purge(): the oldest first.
+CREATE INDEX privacy_reads_occurred_at_idx ON quests.privacy_reads (occurred_at);
+
+CREATE TRIGGER privacy_reads_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON quests.privacy_reads
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- What the child did in a quest, in numbers. No application may select it: they read through quests.read().
+CREATE TABLE quests.quest_analytics (
+    id                    bigint        GENERATED BY DEFAULT AS IDENTITY,
+    quest_id              uuid          NOT NULL,
+    nodes_completed       integer       NOT NULL DEFAULT 0,
+    total_nodes           integer       NOT NULL DEFAULT 0,
+    completion_percentage numeric(5, 2) NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN total_nodes > 0 THEN round(nodes_completed * 100.0 / total_nodes, 2) ELSE 0 END
+    ) STORED,
+    educational_progress  jsonb         NOT NULL DEFAULT '{}',
+    last_played           timestamptz,
+    play_count            bigint        NOT NULL DEFAULT 0,
+    created_at            timestamptz   NOT NULL DEFAULT now(),
+    updated_at            timestamptz   NOT NULL DEFAULT now(),
+
+    CONSTRAINT quest_analytics_pkey PRIMARY KEY (id),
+    CONSTRAINT quest_analytics_quest_id_key UNIQUE (quest_id),
+    CONSTRAINT quest_analytics_quest_id_fkey FOREIGN KEY (quest_id)
+    REFERENCES quests.quests (quest_id) ON DELETE CASCADE,
+    CONSTRAINT quest_analytics_nodes_completed_check CHECK (nodes_completed BETWEEN 0 AND total_nodes),
+    CONSTRAINT quest_analytics_total_nodes_check CHECK (total_nodes <= 100000),
+    CONSTRAINT quest_analytics_educational_progress_check CHECK (quests.is_aggregate(educational_progress)),
+    CONSTRAINT quest_analytics_play_count_check CHECK (play_count >= 0)
+);
+
+COMMENT ON TABLE quests.quest_analytics IS
+'What the child did in a quest, in numbers only: no word of the child, no name, no age. No role but the owner may select it, because what the parent may see of a row changes with the child''s settings: quests.read() redacts it field by field. Kept when the quest is deleted or consent is revoked.';
+COMMENT ON COLUMN quests.quest_analytics.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.quest_analytics.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.quest_analytics.nodes_completed IS
+'How many nodes the child has completed; never goes back. Shown with completion_progress.';
+COMMENT ON COLUMN quests.quest_analytics.total_nodes IS
+'How many nodes the quest has; 0 until Inner Edu has read it. Shown with completion_progress.';
+COMMENT ON COLUMN quests.quest_analytics.completion_percentage IS
+'nodes_completed of total_nodes, 0 to 100; 0 while there are none. Shown with completion_progress.';
+COMMENT ON COLUMN quests.quest_analytics.educational_progress IS
+'What was learned, as numbers: achievements, scored_nodes (completed ones with a score), score_sum (of their scores, 0 to 100 each). Shown with educational_progress.';
+COMMENT ON COLUMN quests.quest_analytics.last_played IS
+'When the child last played; NULL: never. Shown with play_frequency.';
+COMMENT ON COLUMN quests.quest_analytics.play_count IS 'How often the child opened it. Shown with play_frequency.';
+COMMENT ON COLUMN quests.quest_analytics.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.quest_analytics.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT quest_analytics_pkey ON quests.quest_analytics IS 'One row a quest.';
+COMMENT ON CONSTRAINT quest_analytics_quest_id_key ON quests.quest_analytics IS 'A quest has one row of aggregates.';
+COMMENT ON CONSTRAINT quest_analytics_quest_id_fkey ON quests.quest_analytics IS 'quest_id is the quest_id of a quest.';
+COMMENT ON CONSTRAINT quest_analytics_nodes_completed_check ON quests.quest_analytics IS
+'nodes_completed is 0 to total_nodes.';
+COMMENT ON CONSTRAINT quest_analytics_total_nodes_check ON quests.quest_analytics IS
+'A quest has at most 100000 nodes.';
+COMMENT ON CONSTRAINT quest_analytics_educational_progress_check ON quests.quest_analytics IS
+'educational_progress is an object of numbers with plain names: nobody''s words.';
+COMMENT ON CONSTRAINT quest_analytics_play_count_check ON quests.quest_analytics IS 'play_count is at least 0.';
+
+CREATE FUNCTION quests.guard_quest_analytics()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.nodes_completed < OLD.nodes_completed OR NEW.play_count < OLD.play_count
+        OR NEW.last_played < OLD.last_played OR NEW.quest_id <> OLD.quest_id
+    THEN
+        RAISE EXCEPTION 'progress does not go back' USING
+            ERRCODE = 'MB006',
+            DETAIL = format('quest_id=%s', OLD.quest_id),
+            HINT = 'Give what was reached.';
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.guard_quest_analytics() IS 'Row trigger of quest_analytics: what was reached stays reached.';
+
+CREATE TRIGGER quest_analytics_guard
+BEFORE UPDATE ON quests.quest_analytics
+FOR EACH ROW EXECUTE FUNCTION quests.guard_quest_analytics();
+
+-- A therapy session with the bot. The bot's alone.
+CREATE TABLE quests.sessions (
+    id          bigint      GENERATED BY DEFAULT AS IDENTITY,
+    user_id     bigint      NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT now(),
+    ended_at    timestamptz,
+    summary     bytea,
+    mood_before integer,
+    mood_after  integer,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT sessions_user_id_key UNIQUE (id, user_id),
+    CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT sessions_ended_at_check CHECK (ended_at >= started_at),
+    CONSTRAINT sessions_summary_check CHECK (
+        octet_length(summary) >= 31 AND octet_length(summary) <= 1000000 AND substr(summary, 1, 1) = '\x01'
+    ),
+    CONSTRAINT sessions_mood_before_check CHECK (mood_before BETWEEN 1 AND 10),
+    CONSTRAINT sessions_mood_after_check CHECK (mood_after BETWEEN 1 AND 10)
+);
+
+COMMENT ON TABLE quests.sessions IS
+'Sessions of a parent with the bot. Not for Inner Edu. What it says of the person is encrypted by the application. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.sessions.id IS 'The session.';
+COMMENT ON COLUMN quests.sessions.user_id IS 'Whose it is (users.id).';
+COMMENT ON COLUMN quests.sessions.started_at IS 'When it began.';
+COMMENT ON COLUMN quests.sessions.ended_at IS 'When it ended; NULL while it goes on.';
+COMMENT ON COLUMN quests.sessions.summary IS
+'What it was about, encrypted by the application (AES-256-GCM): a byte with the format''s number (1), two with the key''s, 12 with the nonce, then ciphertext and tag. Personal data, readable with the key only.';
+COMMENT ON COLUMN quests.sessions.mood_before IS 'How the person felt at the beginning, 1 (worst) to 10.';
+COMMENT ON COLUMN quests.sessions.mood_after IS 'How the person felt at the end, 1 (worst) to 10.';
+COMMENT ON COLUMN quests.sessions.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.sessions.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT sessions_pkey ON quests.sessions IS 'One row a session.';
+COMMENT ON CONSTRAINT sessions_user_id_key ON quests.sessions IS 'A session is one person''s; messages refer to both.';
+COMMENT ON CONSTRAINT sessions_user_id_fkey ON quests.sessions IS 'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT sessions_ended_at_check ON quests.sessions IS 'A session ends after it began.';
+COMMENT ON CONSTRAINT sessions_summary_check ON quests.sessions IS
+'summary is a ciphertext of format 1, 31 to 1000000 bytes.';
+COMMENT ON CONSTRAINT sessions_mood_before_check ON quests.sessions IS 'mood_before is 1 to 10.';
+COMMENT ON CONSTRAINT sessions_mood_after_check ON quests.sessions IS 'mood_after is 1 to 10.';
+
+-- A person's sessions, newest first.
+CREATE INDEX sessions_user_id_idx ON quests.sessions (user_id, id);
+
+CREATE TRIGGER sessions_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.sessions
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER sessions_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.sessions
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER sessions_set_updated_at
+BEFORE UPDATE ON quests.sessions
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- What parent and bot said to each other. The bot's alone, and unreadable here.
+CREATE TABLE quests.messages (
+    id         bigint              GENERATED BY DEFAULT AS IDENTITY,
+    user_id    bigint              NOT NULL,
+    session_id bigint,
+    role       quests.message_role NOT NULL,
+    content    bytea               NOT NULL,
+    key_id     integer             NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN octet_length(content) > 2 THEN get_byte(content, 1) * 256 + get_byte(content, 2) ELSE 0 END
+    ) STORED,
+    sent_at    timestamptz         NOT NULL DEFAULT now(),
+    created_at timestamptz         NOT NULL DEFAULT now(),
+    updated_at timestamptz         NOT NULL DEFAULT now(),
+
+    CONSTRAINT messages_pkey PRIMARY KEY (id),
+    CONSTRAINT messages_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT messages_session_id_fkey FOREIGN KEY (session_id, user_id)
+    REFERENCES quests.sessions (id, user_id) ON DELETE CASCADE,
+    CONSTRAINT messages_content_check CHECK (
+        octet_length(content) >= 31 AND octet_length(content) <= 1000000 AND substr(content, 1, 1) = '\x01'
+    )
+);
+
+COMMENT ON TABLE quests.messages IS
+'Messages between a parent and the bot, encrypted by the application. Not for Inner Edu. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.messages.id IS 'Order of the messages.';
+COMMENT ON COLUMN quests.messages.user_id IS 'Whose conversation it is (users.id).';
+COMMENT ON COLUMN quests.messages.session_id IS 'The session it was said in; NULL: none.';
+COMMENT ON COLUMN quests.messages.role IS 'Whose words they are.';
+COMMENT ON COLUMN quests.messages.content IS
+'What was said, encrypted by the application (AES-256-GCM): a byte with the format''s number (1), two with the key''s, 12 with the nonce, then ciphertext and tag. Personal data, readable with the key only.';
+COMMENT ON COLUMN quests.messages.key_id IS
+'Number of the key that content is encrypted with; read from it. A key is given up once no row has its number.';
+COMMENT ON COLUMN quests.messages.sent_at IS 'When it was said.';
+COMMENT ON COLUMN quests.messages.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.messages.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT messages_pkey ON quests.messages IS 'One row a message.';
+COMMENT ON CONSTRAINT messages_user_id_fkey ON quests.messages IS 'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT messages_session_id_fkey ON quests.messages IS 'session_id is a session of the same person.';
+COMMENT ON CONSTRAINT messages_content_check ON quests.messages IS
+'content is a ciphertext of format 1, 31 to 1000000 bytes.';
+
+-- A person's messages, newest first.
+CREATE INDEX messages_user_id_idx ON quests.messages (user_id, id);
+
+-- A session's messages.
+CREATE INDEX messages_session_id_idx ON quests.messages (session_id, user_id);
+
+-- What is still under a key that was replaced.
+CREATE INDEX messages_key_id_idx ON quests.messages (key_id, id);
+
+CREATE TRIGGER messages_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.messages
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER messages_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.messages
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER messages_set_updated_at
+BEFORE UPDATE ON quests.messages
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- A letter that the parent writes. The bot's alone, and unreadable here.
+CREATE TABLE quests.letters (
+    id         bigint               GENERATED BY DEFAULT AS IDENTITY,
+    user_id    bigint               NOT NULL,
+    recipient  bytea                NOT NULL,
+    title      bytea                NOT NULL,
+    body       bytea                NOT NULL,
+    key_id     integer              NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN octet_length(body) > 2 THEN get_byte(body, 1) * 256 + get_byte(body, 2) ELSE 0 END
+    ) STORED,
+    status     quests.letter_status NOT NULL DEFAULT 'draft',
+    created_at timestamptz          NOT NULL DEFAULT now(),
+    updated_at timestamptz          NOT NULL DEFAULT now(),
+
+    CONSTRAINT letters_pkey PRIMARY KEY (id),
+    CONSTRAINT letters_user_id_key UNIQUE (id, user_id),
+    CONSTRAINT letters_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT letters_recipient_check CHECK (
+        octet_length(recipient) >= 31 AND octet_length(recipient) <= 5000 AND substr(recipient, 1, 1) = '\x01'
+    ),
+    CONSTRAINT letters_title_check CHECK (
+        octet_length(title) >= 31 AND octet_length(title) <= 5000 AND substr(title, 1, 1) = '\x01'
+    ),
+    CONSTRAINT letters_body_check CHECK (
+        octet_length(body) >= 31 AND octet_length(body) <= 1000000 AND substr(body, 1, 1) = '\x01'
+    )
+);
+
+COMMENT ON TABLE quests.letters IS
+'Letters of a parent, such as to the child, encrypted by the application. Not for Inner Edu. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.letters.id IS 'The letter.';
+COMMENT ON COLUMN quests.letters.user_id IS 'Who writes it (users.id).';
+COMMENT ON COLUMN quests.letters.recipient IS
+'Whom it is for, encrypted as body is. Personal data, readable with the key only.';
+COMMENT ON COLUMN quests.letters.title IS
+'What it is called, encrypted as body is. Personal data, readable with the key only.';
+COMMENT ON COLUMN quests.letters.body IS
+'The letter, encrypted by the application (AES-256-GCM): a byte with the format''s number (1), two with the key''s, 12 with the nonce, then ciphertext and tag. Personal data, readable with the key only.';
+COMMENT ON COLUMN quests.letters.key_id IS
+'Number of the key that body is encrypted with; read from it. A key is given up once no row has its number.';
+COMMENT ON COLUMN quests.letters.status IS 'Where it stands.';
+COMMENT ON COLUMN quests.letters.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.letters.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT letters_pkey ON quests.letters IS 'One row a letter.';
+COMMENT ON CONSTRAINT letters_user_id_key ON quests.letters IS 'A letter is one person''s; projects refer to both.';
+COMMENT ON CONSTRAINT letters_user_id_fkey ON quests.letters IS 'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT letters_recipient_check ON quests.letters IS
+'recipient is a ciphertext of format 1, 31 to 5000 bytes.';
+COMMENT ON CONSTRAINT letters_title_check ON quests.letters IS 'title is a ciphertext of format 1, 31 to 5000 bytes.';
+COMMENT ON CONSTRAINT letters_body_check ON quests.letters IS 'body is a ciphertext of format 1, 31 to 1000000 bytes.';
+
+-- A person's letters, newest first.
+CREATE INDEX letters_user_id_idx ON quests.letters (user_id, id);
+
+-- What is still under a key that was replaced.
+CREATE INDEX letters_key_id_idx ON quests.letters (key_id, id);
+
+CREATE TRIGGER letters_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.letters
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER letters_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.letters
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER letters_set_updated_at
+BEFORE UPDATE ON quests.letters
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- A SMART goal of a parent. The bot's alone.
+CREATE TABLE quests.goals (
+    id         bigint             GENERATED BY DEFAULT AS IDENTITY,
+    user_id    bigint             NOT NULL,
+    title      text               NOT NULL,
+    specific   text,
+    measurable text,
+    achievable text,
+    relevant   text,
+    due_date   date,
+    status     quests.goal_status NOT NULL DEFAULT 'active',
+    progress   integer            NOT NULL DEFAULT 0,
+    created_at timestamptz        NOT NULL DEFAULT now(),
+    updated_at timestamptz        NOT NULL DEFAULT now(),
+
+    CONSTRAINT goals_pkey PRIMARY KEY (id),
+    CONSTRAINT goals_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT goals_title_check CHECK (length(title) <= 200 AND title ~ '\S'),
+    CONSTRAINT goals_specific_check CHECK (length(specific) <= 2000),
+    CONSTRAINT goals_measurable_check CHECK (length(measurable) <= 2000),
+    CONSTRAINT goals_achievable_check CHECK (length(achievable) <= 2000),
+    CONSTRAINT goals_relevant_check CHECK (length(relevant) <= 2000),
+    CONSTRAINT goals_progress_check CHECK (progress BETWEEN 0 AND 100)
+);
+
+COMMENT ON TABLE quests.goals IS
+'Goals of a parent: specific, measurable, achievable, relevant, with a day. Not for Inner Edu. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.goals.id IS 'The goal.';
+COMMENT ON COLUMN quests.goals.user_id IS 'Whose it is (users.id).';
+COMMENT ON COLUMN quests.goals.title IS 'What it is called. Personal data.';
+COMMENT ON COLUMN quests.goals.specific IS 'What exactly is to be reached. Personal data.';
+COMMENT ON COLUMN quests.goals.measurable IS 'How it is seen that it is reached. Personal data.';
+COMMENT ON COLUMN quests.goals.achievable IS 'Why it can be reached. Personal data.';
+COMMENT ON COLUMN quests.goals.relevant IS 'Why it matters. Personal data.';
+COMMENT ON COLUMN quests.goals.due_date IS 'Until when, by the person''s calendar; NULL: open.';
+COMMENT ON COLUMN quests.goals.status IS 'Where it stands.';
+COMMENT ON COLUMN quests.goals.progress IS 'How far it is reached, 0 to 100.';
+COMMENT ON COLUMN quests.goals.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.goals.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT goals_pkey ON quests.goals IS 'One row a goal.';
+COMMENT ON CONSTRAINT goals_user_id_fkey ON quests.goals IS 'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT goals_title_check ON quests.goals IS 'title has 1 to 200 characters, not all of them blank.';
+COMMENT ON CONSTRAINT goals_specific_check ON quests.goals IS 'specific has at most 2000 characters.';
+COMMENT ON CONSTRAINT goals_measurable_check ON quests.goals IS 'measurable has at most 2000 characters.';
+COMMENT ON CONSTRAINT goals_achievable_check ON quests.goals IS 'achievable has at most 2000 characters.';
+COMMENT ON CONSTRAINT goals_relevant_check ON quests.goals IS 'relevant has at most 2000 characters.';
+COMMENT ON CONSTRAINT goals_progress_check ON quests.goals IS 'progress is 0 to 100.';
+
+-- A person's goals, newest first.
+CREATE INDEX goals_user_id_idx ON quests.goals (user_id, id);
+
+CREATE TRIGGER goals_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.goals
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER goals_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.goals
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER goals_set_updated_at
+BEFORE UPDATE ON quests.goals
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- Figures about a parent at one moment. The bot's alone.
+CREATE TABLE quests.metrics_snapshots (
+    id         bigint      GENERATED BY DEFAULT AS IDENTITY,
+    user_id    bigint      NOT NULL,
+    taken_at   timestamptz NOT NULL DEFAULT now(),
+    metrics    jsonb       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT metrics_snapshots_pkey PRIMARY KEY (id),
+    CONSTRAINT metrics_snapshots_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT metrics_snapshots_metrics_check CHECK (
+        jsonb_typeof(metrics) = 'object' AND octet_length(metrics::text) <= 20000
+    )
+);
+
+COMMENT ON TABLE quests.metrics_snapshots IS
+'What the bot measured of a parent at one moment, as numbers. Not for Inner Edu. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.metrics_snapshots.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.metrics_snapshots.user_id IS 'Whose it is (users.id).';
+COMMENT ON COLUMN quests.metrics_snapshots.taken_at IS 'When it was measured.';
+COMMENT ON COLUMN quests.metrics_snapshots.metrics IS 'The figures, by name.';
+COMMENT ON COLUMN quests.metrics_snapshots.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.metrics_snapshots.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT metrics_snapshots_pkey ON quests.metrics_snapshots IS 'One row a snapshot.';
+COMMENT ON CONSTRAINT metrics_snapshots_user_id_fkey ON quests.metrics_snapshots IS
+'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT metrics_snapshots_metrics_check ON quests.metrics_snapshots IS
+'metrics is an object of at most 20000 bytes.';
+
+-- A person's snapshots, newest first.
+CREATE INDEX metrics_snapshots_user_id_idx ON quests.metrics_snapshots (user_id, id);
+
+CREATE TRIGGER metrics_snapshots_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.metrics_snapshots
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER metrics_snapshots_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.metrics_snapshots
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE TRIGGER metrics_snapshots_set_updated_at
+BEFORE UPDATE ON quests.metrics_snapshots
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- What a parent makes, of whatever kind.
+CREATE TABLE quests.creative_projects (
+    id           bigint                GENERATED BY DEFAULT AS IDENTITY,
+    user_id      bigint                NOT NULL,
+    project_type quests.project_type   NOT NULL,
+    quest_id     uuid,
+    letter_id    bigint,
+    status       quests.project_status NOT NULL DEFAULT 'in_progress',
+    progress     integer               NOT NULL DEFAULT 0,
+    completed_at timestamptz,
+    created_at   timestamptz           NOT NULL DEFAULT now(),
+    updated_at   timestamptz           NOT NULL DEFAULT now(),
+
+    CONSTRAINT creative_projects_pkey PRIMARY KEY (id),
+    CONSTRAINT creative_projects_user_id_fkey FOREIGN KEY (user_id) REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT creative_projects_quest_id_key UNIQUE (quest_id, user_id),
+    CONSTRAINT creative_projects_letter_id_key UNIQUE (letter_id, user_id),
+    CONSTRAINT creative_projects_quest_id_fkey FOREIGN KEY (quest_id, user_id)
+    REFERENCES quests.quests (quest_id, creator_id) ON DELETE CASCADE,
+    CONSTRAINT creative_projects_letter_id_fkey FOREIGN KEY (letter_id, user_id)
+    REFERENCES quests.letters (id, user_id) ON DELETE CASCADE,
+    CONSTRAINT creative_projects_kind_check CHECK (
+        (quest_id IS NULL OR project_type = 'quest') AND (letter_id IS NULL OR project_type = 'letter')
+    ),
+    CONSTRAINT creative_projects_progress_check CHECK (progress BETWEEN 0 AND 100),
+    CONSTRAINT creative_projects_completed_at_check CHECK ((status = 'completed') = (completed_at IS NOT NULL))
+);
+
+COMMENT ON TABLE quests.creative_projects IS
+'One row a creative project of a parent: a quest, a letter or a goal, with how far it has come. What the child does with a quest does not count here. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.creative_projects.id IS 'The project.';
+COMMENT ON COLUMN quests.creative_projects.user_id IS 'Whose it is (users.id).';
+COMMENT ON COLUMN quests.creative_projects.project_type IS 'What it is about.';
+COMMENT ON COLUMN quests.creative_projects.quest_id IS
+'The quest that it is, one of the same person (quests.quest_id); NULL: none yet, or another kind.';
+COMMENT ON COLUMN quests.creative_projects.letter_id IS
+'The letter that it is, one of the same person; NULL: none yet, or another kind.';
+COMMENT ON COLUMN quests.creative_projects.status IS 'Where it stands; completed at a progress of 100.';
+COMMENT ON COLUMN quests.creative_projects.progress IS 'How far the parent has come with making it, 0 to 100.';
+COMMENT ON COLUMN quests.creative_projects.completed_at IS 'When it was completed; NULL before. Kept by a trigger.';
+COMMENT ON COLUMN quests.creative_projects.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.creative_projects.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT creative_projects_pkey ON quests.creative_projects IS 'One row a project.';
+COMMENT ON CONSTRAINT creative_projects_user_id_fkey ON quests.creative_projects IS
+'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT creative_projects_quest_id_key ON quests.creative_projects IS 'A quest is one project.';
+COMMENT ON CONSTRAINT creative_projects_letter_id_key ON quests.creative_projects IS 'A letter is one project.';
+COMMENT ON CONSTRAINT creative_projects_quest_id_fkey ON quests.creative_projects IS
+'quest_id is a quest of the same person.';
+COMMENT ON CONSTRAINT creative_projects_letter_id_fkey ON quests.creative_projects IS
+'letter_id is a letter of the same person.';
+COMMENT ON CONSTRAINT creative_projects_kind_check ON quests.creative_projects IS
+'A project refers to what it is: a quest to a quest, a letter to a letter.';
+COMMENT ON CONSTRAINT creative_projects_progress_check ON quests.creative_projects IS 'progress is 0 to 100.';
+COMMENT ON CONSTRAINT creative_projects_completed_at_check ON quests.creative_projects IS
+'completed_at is set exactly when the project is completed.';
+
+-- A person's projects, newest first.
+CREATE INDEX creative_projects_user_id_idx ON quests.creative_projects (user_id, id);
+
+CREATE TRIGGER creative_projects_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.creative_projects
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER creative_projects_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.creative_projects
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE FUNCTION quests.keep_creative_projects()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.progress = 100 AND (TG_OP = 'INSERT' OR OLD.progress < 100) THEN
+        NEW.status := 'completed';
+    END IF;
+    NEW.completed_at := CASE WHEN NEW.status = 'completed' THEN coalesce(NEW.completed_at, now()) END;
+    IF TG_OP = 'UPDATE' THEN
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.keep_creative_projects() IS
+'Row trigger of creative_projects: who reaches 100 has completed it, and completed_at says when.';
+
+CREATE TRIGGER creative_projects_keep
+BEFORE INSERT OR UPDATE ON quests.creative_projects
+FOR EACH ROW EXECUTE FUNCTION quests.keep_creative_projects();
+
+-- What is known of a parent, from all sources. Nothing in it is the child's.
+CREATE TABLE quests.psychological_profiles (
+    id                        bigint      GENERATED BY DEFAULT AS IDENTITY,
+    user_id                   bigint      NOT NULL,
+    emotional_trends          jsonb       NOT NULL DEFAULT '[]',
+    crisis_history            bytea,
+    primary_coping_strategies jsonb       NOT NULL DEFAULT '{}',
+    triggers                  jsonb       NOT NULL DEFAULT '[]',
+    communication_style       text,
+    toxic_patterns            jsonb       NOT NULL DEFAULT '[]',
+    growth_areas              jsonb       NOT NULL DEFAULT '[]',
+    quests_created            integer     NOT NULL DEFAULT 0,
+    recommended_techniques    jsonb       NOT NULL DEFAULT '[]',
+    version                   bigint      NOT NULL DEFAULT 1,
+    created_at                timestamptz NOT NULL DEFAULT now(),
+    updated_at                timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT psychological_profiles_pkey PRIMARY KEY (id),
+    CONSTRAINT psychological_profiles_user_id_key UNIQUE (user_id),
+    CONSTRAINT psychological_profiles_user_id_fkey FOREIGN KEY (user_id)
+    REFERENCES quests.users (id) ON DELETE RESTRICT,
+    CONSTRAINT psychological_profiles_emotional_trends_check CHECK (jsonb_typeof(emotional_trends) = 'array'),
+    CONSTRAINT psychological_profiles_crisis_history_check CHECK (
+        octet_length(crisis_history) >= 31
+        AND octet_length(crisis_history) <= 1000000
+        AND substr(crisis_history, 1, 1) = '\x01'
+    ),
+    CONSTRAINT psychological_profiles_strategies_check CHECK (jsonb_typeof(primary_coping_strategies) = 'object'),
+    CONSTRAINT psychological_profiles_triggers_check CHECK (jsonb_typeof(triggers) = 'array'),
+    CONSTRAINT psychological_profiles_communication_style_check CHECK (length(communication_style) <= 200),
+    CONSTRAINT psychological_profiles_toxic_patterns_check CHECK (jsonb_typeof(toxic_patterns) = 'array'),
+    CONSTRAINT psychological_profiles_growth_areas_check CHECK (jsonb_typeof(growth_areas) = 'array'),
+    CONSTRAINT psychological_profiles_quests_created_check CHECK (quests_created >= 0),
+    CONSTRAINT psychological_profiles_techniques_check CHECK (jsonb_typeof(recommended_techniques) = 'array')
+);
+
+COMMENT ON TABLE quests.psychological_profiles IS
+'The profile of a parent. child_engagement, which the document lists here, is not stored: it is the child''s, and quests.get_or_create_profile() counts it from what the children share at that moment. Written by the person, an administrator or the system.';
+COMMENT ON COLUMN quests.psychological_profiles.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.psychological_profiles.user_id IS 'Whose it is (users.id).';
+COMMENT ON COLUMN quests.psychological_profiles.emotional_trends IS
+'How the person felt, a list of objects, each with at (when), oldest first; the last 100. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.crisis_history IS
+'Crises the person went through, encrypted by the application (AES-256-GCM): a byte with the format''s number (1), two with the key''s, 12 with the nonce, then ciphertext and tag. Personal data, readable with the key only; NULL: none.';
+COMMENT ON COLUMN quests.psychological_profiles.primary_coping_strategies IS
+'What helps, with how often it did. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.triggers IS 'What upsets the person, a list. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.communication_style IS
+'How the person speaks with others. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.toxic_patterns IS
+'What the person does and should not, a list. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.growth_areas IS 'What the person can work on, a list. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.quests_created IS 'How many quests the person has made.';
+COMMENT ON COLUMN quests.psychological_profiles.recommended_techniques IS
+'Techniques that were recommended, a list. Personal data.';
+COMMENT ON COLUMN quests.psychological_profiles.version IS
+'Grows by one with each change; whoever gives it is refused (MB005) if somebody was faster.';
+COMMENT ON COLUMN quests.psychological_profiles.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.psychological_profiles.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT psychological_profiles_pkey ON quests.psychological_profiles IS 'One row a profile.';
+COMMENT ON CONSTRAINT psychological_profiles_user_id_key ON quests.psychological_profiles IS
+'A person has one profile.';
+COMMENT ON CONSTRAINT psychological_profiles_user_id_fkey ON quests.psychological_profiles IS
+'user_id is the id of a user of this service.';
+COMMENT ON CONSTRAINT psychological_profiles_emotional_trends_check ON quests.psychological_profiles IS
+'emotional_trends is a list.';
+COMMENT ON CONSTRAINT psychological_profiles_crisis_history_check ON quests.psychological_profiles IS
+'crisis_history is a ciphertext of format 1, 31 to 1000000 bytes.';
+COMMENT ON CONSTRAINT psychological_profiles_strategies_check ON quests.psychological_profiles IS
+'primary_coping_strategies is an object: strategy to how often it helped.';
+COMMENT ON CONSTRAINT psychological_profiles_triggers_check ON quests.psychological_profiles IS 'triggers is a list.';
+COMMENT ON CONSTRAINT psychological_profiles_communication_style_check ON quests.psychological_profiles IS
+'communication_style has at most 200 characters.';
+COMMENT ON CONSTRAINT psychological_profiles_toxic_patterns_check ON quests.psychological_profiles IS
+'toxic_patterns is a list.';
+COMMENT ON CONSTRAINT psychological_profiles_growth_areas_check ON quests.psychological_profiles IS
+'growth_areas is a list.';
+COMMENT ON CONSTRAINT psychological_profiles_quests_created_check ON quests.psychological_profiles IS
+'quests_created is at least 0.';
+COMMENT ON CONSTRAINT psychological_profiles_techniques_check ON quests.psychological_profiles IS
+'recommended_techniques is a list.';
+
+CREATE TRIGGER psychological_profiles_guard
+BEFORE INSERT OR UPDATE OR DELETE ON quests.psychological_profiles
+FOR EACH ROW EXECUTE FUNCTION platform.guard_own('user_id');
+
+CREATE TRIGGER psychological_profiles_require_actor
+BEFORE INSERT OR UPDATE OR DELETE ON quests.psychological_profiles
+FOR EACH STATEMENT EXECUTE FUNCTION platform.require_actor();
+
+CREATE FUNCTION quests.count_version()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.count_version() IS 'Row trigger: counts version on with each change, and stamps updated_at.';
+
+CREATE TRIGGER psychological_profiles_count_version
+BEFORE UPDATE ON quests.psychological_profiles
+FOR EACH ROW EXECUTE FUNCTION quests.count_version();
+
+-- The nodes of a deployed quest. Inner Edu's alone. What the child causes refers to the settings rather than to quests:
+-- the check of a foreign key would leave its mark (xmax) on the parent's row.
+CREATE TABLE quests.quest_nodes (
+    id         bigint      GENERATED BY DEFAULT AS IDENTITY,
+    quest_id   uuid        NOT NULL,
+    node_key   text        NOT NULL,
+    position   integer     NOT NULL,
+    type       text        NOT NULL,
+    content    jsonb       NOT NULL DEFAULT '{}',
+    child_id   bigint,
+    counted    boolean     NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT quest_nodes_pkey PRIMARY KEY (id),
+    CONSTRAINT quest_nodes_node_key_key UNIQUE (quest_id, node_key),
+    CONSTRAINT quest_nodes_quest_id_fkey FOREIGN KEY (quest_id)
+    REFERENCES quests.child_privacy_settings (quest_id) ON DELETE CASCADE,
+    CONSTRAINT quest_nodes_node_key_check CHECK (node_key ~ '^[A-Za-z0-9_.-]{1,100}$'),
+    CONSTRAINT quest_nodes_position_check CHECK (position BETWEEN 1 AND 100000),
+    CONSTRAINT quest_nodes_type_check CHECK (type ~ '^[a-z][a-z_]{0,39}$'),
+    CONSTRAINT quest_nodes_content_check CHECK (jsonb_typeof(content) = 'object')
+);
+
+COMMENT ON TABLE quests.quest_nodes IS
+'What a deployed quest is made of, as Inner Edu read it from the YAML. Not for the bot.';
+COMMENT ON COLUMN quests.quest_nodes.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.quest_nodes.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.quest_nodes.node_key IS 'The node, by its key in the YAML.';
+COMMENT ON COLUMN quests.quest_nodes.position IS 'Order in the quest, from 1.';
+COMMENT ON COLUMN quests.quest_nodes.type IS 'What kind of node it is, such as task or choice.';
+COMMENT ON COLUMN quests.quest_nodes.content IS 'What the node shows and asks.';
+COMMENT ON COLUMN quests.quest_nodes.child_id IS
+'The child who plays (child_privacy_settings.child_id), copied here for row-level security; NULL until somebody opened the quest.';
+COMMENT ON COLUMN quests.quest_nodes.counted IS
+'Whether its completion counts in quest_analytics; all that is kept of it while the child shares no educational progress.';
+COMMENT ON COLUMN quests.quest_nodes.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.quest_nodes.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT quest_nodes_pkey ON quests.quest_nodes IS 'One row a node.';
+COMMENT ON CONSTRAINT quest_nodes_node_key_key ON quests.quest_nodes IS 'A node''s key is unique in its quest.';
+COMMENT ON CONSTRAINT quest_nodes_quest_id_fkey ON quests.quest_nodes IS 'quest_id is the quest_id of a quest.';
+COMMENT ON CONSTRAINT quest_nodes_node_key_check ON quests.quest_nodes IS
+'node_key has 1 to 100 Latin letters, digits, dots, hyphens and underscores.';
+COMMENT ON CONSTRAINT quest_nodes_position_check ON quests.quest_nodes IS 'position is 1 to 100000.';
+COMMENT ON CONSTRAINT quest_nodes_type_check ON quests.quest_nodes IS 'type has 1 to 40 small letters and underscores.';
+COMMENT ON CONSTRAINT quest_nodes_content_check ON quests.quest_nodes IS 'content is an object.';
+
+CREATE TRIGGER quest_nodes_set_updated_at
+BEFORE UPDATE ON quests.quest_nodes
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- What the child did, node by node: only with consent. Inner Edu's alone.
+CREATE TABLE quests.child_progress (
+    id           bigint        GENERATED BY DEFAULT AS IDENTITY,
+    quest_id     uuid          NOT NULL,
+    node_key     text          NOT NULL,
+    child_id     bigint        NOT NULL,
+    started_at   timestamptz   NOT NULL DEFAULT now(),
+    completed_at timestamptz,
+    attempts     integer       NOT NULL DEFAULT 1,
+    score        numeric(5, 2),
+    created_at   timestamptz   NOT NULL DEFAULT now(),
+    updated_at   timestamptz   NOT NULL DEFAULT now(),
+
+    CONSTRAINT child_progress_pkey PRIMARY KEY (id),
+    CONSTRAINT child_progress_node_key_key UNIQUE (quest_id, node_key),
+    CONSTRAINT child_progress_node_key_fkey FOREIGN KEY (quest_id, node_key)
+    REFERENCES quests.quest_nodes (quest_id, node_key) ON DELETE CASCADE,
+    CONSTRAINT child_progress_completed_at_check CHECK (completed_at >= started_at),
+    CONSTRAINT child_progress_attempts_check CHECK (attempts > 0),
+    CONSTRAINT child_progress_score_check CHECK (score BETWEEN 0 AND 100)
+);
+
+COMMENT ON TABLE quests.child_progress IS
+'When and how a child went through each node. Written only while the child shares educational progress (MB601); kept when they no longer do. Not for the bot, whatever the settings.';
+COMMENT ON COLUMN quests.child_progress.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.child_progress.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.child_progress.node_key IS 'The node, by its key in the YAML.';
+COMMENT ON COLUMN quests.child_progress.child_id IS
+'The child who plays (child_privacy_settings.child_id), copied here for row-level security.';
+COMMENT ON COLUMN quests.child_progress.started_at IS 'When the child first came to the node.';
+COMMENT ON COLUMN quests.child_progress.completed_at IS 'When the child first completed it; NULL before.';
+COMMENT ON COLUMN quests.child_progress.attempts IS 'How often the child tried.';
+COMMENT ON COLUMN quests.child_progress.score IS 'The best score, 0 to 100; NULL: none.';
+COMMENT ON COLUMN quests.child_progress.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.child_progress.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT child_progress_pkey ON quests.child_progress IS 'One row a node of a child.';
+COMMENT ON CONSTRAINT child_progress_node_key_key ON quests.child_progress IS
+'A quest''s node has one row: it is played by one child.';
+COMMENT ON CONSTRAINT child_progress_node_key_fkey ON quests.child_progress IS 'node_key is a node of the quest.';
+COMMENT ON CONSTRAINT child_progress_completed_at_check ON quests.child_progress IS
+'A node is completed after it was started.';
+COMMENT ON CONSTRAINT child_progress_attempts_check ON quests.child_progress IS 'attempts is at least 1.';
+COMMENT ON CONSTRAINT child_progress_score_check ON quests.child_progress IS 'score is 0 to 100.';
+
+-- What one child did.
+CREATE INDEX child_progress_child_id_idx ON quests.child_progress (child_id, id);
+
+CREATE FUNCTION quests.guard_child_progress()
+RETURNS trigger
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- reads what the writing role may not
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    shared boolean;
+BEGIN
+    SELECT s.share_educational_progress, s.child_id INTO shared, NEW.child_id
+    FROM quests.child_privacy_settings AS s
+    WHERE s.quest_id = NEW.quest_id;
+    IF shared IS NOT TRUE THEN
+        PERFORM quests.refuse_consent(NEW.quest_id, ARRAY['educational_progress']::quests.data_type[]);
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION quests.guard_child_progress() IS
+'Row trigger of child_progress: details are kept only while the child shares educational progress (MB601), and are the child''s whose quest it is.';
+
+CREATE TRIGGER child_progress_guard
+BEFORE INSERT OR UPDATE ON quests.child_progress
+FOR EACH ROW EXECUTE FUNCTION quests.guard_child_progress();
+
+-- What the child unlocked. Inner Edu's alone.
+CREATE TABLE quests.achievements (
+    id          bigint      GENERATED BY DEFAULT AS IDENTITY,
+    quest_id    uuid        NOT NULL,
+    child_id    bigint      NOT NULL,
+    code        text        NOT NULL,
+    title       text        NOT NULL,
+    unlocked_at timestamptz NOT NULL DEFAULT now(),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT achievements_pkey PRIMARY KEY (id),
+    CONSTRAINT achievements_code_key UNIQUE (quest_id, code),
+    CONSTRAINT achievements_quest_id_fkey FOREIGN KEY (quest_id)
+    REFERENCES quests.child_privacy_settings (quest_id) ON DELETE CASCADE,
+    CONSTRAINT achievements_code_check CHECK (code ~ '^[A-Za-z0-9_.-]{1,100}$'),
+    CONSTRAINT achievements_title_check CHECK (length(title) <= 200 AND title ~ '\S')
+);
+
+COMMENT ON TABLE quests.achievements IS
+'What a child unlocked in a quest. Not for the bot: of it the parent sees a number at most, with educational_progress.';
+COMMENT ON COLUMN quests.achievements.id IS 'Row number, without meaning.';
+COMMENT ON COLUMN quests.achievements.quest_id IS 'The quest (quests.quest_id).';
+COMMENT ON COLUMN quests.achievements.child_id IS
+'The child who plays (child_privacy_settings.child_id), copied here for row-level security.';
+COMMENT ON COLUMN quests.achievements.code IS 'The achievement, by its key in the quest.';
+COMMENT ON COLUMN quests.achievements.title IS 'What it is called, as the quest says.';
+COMMENT ON COLUMN quests.achievements.unlocked_at IS 'When the child unlocked it.';
+COMMENT ON COLUMN quests.achievements.created_at IS 'When the row was made.';
+COMMENT ON COLUMN quests.achievements.updated_at IS 'When the row last changed; kept by a trigger.';
+COMMENT ON CONSTRAINT achievements_pkey ON quests.achievements IS 'One row an achievement.';
+COMMENT ON CONSTRAINT achievements_code_key ON quests.achievements IS 'An achievement is unlocked once.';
+COMMENT ON CONSTRAINT achievements_quest_id_fkey ON quests.achievements IS 'quest_id is the quest_id of a quest.';
+COMMENT ON CONSTRAINT achievements_code_check ON quests.achievements IS
+'code has 1 to 100 Latin letters, digits, dots, hyphens and underscores.';
+COMMENT ON CONSTRAINT achievements_title_check ON quests.achievements IS
+'title has 1 to 200 characters, not all of them blank.';
+
+-- What one child unlocked.
+CREATE INDEX achievements_child_id_idx ON quests.achievements (child_id, id);
+
+CREATE TRIGGER achievements_set_updated_at
+BEFORE UPDATE ON quests.achievements
+FOR EACH ROW EXECUTE FUNCTION platform.set_updated_at();
+
+-- Who changed what: one row a changed row, written by triggers. Partitioned by month; DEFAULT takes what has no month yet.
+CREATE TABLE quests.audit_log (
+    id             bigint                   GENERATED ALWAYS AS IDENTITY,
+    table_name     text                     NOT NULL,
+    row_key        jsonb                    NOT NULL,
+    operation      platform.audit_operation NOT NULL,
+    old_values     jsonb,
+    new_values     jsonb,
+    secret_columns text[]                   NOT NULL DEFAULT '{}',
+    actor_kind     platform.actor_kind      NOT NULL,
+    actor_id       bigint,
+    db_login       text                     NOT NULL,
+    db_role        text,
+    transaction_id xid8                     NOT NULL DEFAULT pg_current_xact_id(),
+    occurred_at    timestamptz              NOT NULL DEFAULT now(),
+    scrubbed_at    timestamptz,
+
+    CONSTRAINT audit_log_pkey PRIMARY KEY (occurred_at, id)
+) PARTITION BY RANGE (occurred_at);
+
+COMMENT ON TABLE quests.audit_log IS
+'Every change of a row of this schema that holds people''s data or decisions: who, when, what was and what is. Append-only for every role; platform.scrub() erases values, and expired months are dropped. Read by the owner; analysts read v_audit_log.';
+COMMENT ON COLUMN quests.audit_log.id IS 'Order of the changes.';
+COMMENT ON COLUMN quests.audit_log.table_name IS 'The table whose row changed.';
+COMMENT ON COLUMN quests.audit_log.row_key IS 'The row: its key columns and their values.';
+COMMENT ON COLUMN quests.audit_log.operation IS 'insert, update, delete, or scrub for an erasure from this log.';
+COMMENT ON COLUMN quests.audit_log.old_values IS
+'What an update changed, before; the whole row of a delete. Without secret columns; NULL for an insert and once scrubbed.';
+COMMENT ON COLUMN quests.audit_log.new_values IS
+'What an update changed, after; the whole row of an insert; how many rows a scrub erased. Without secret columns; NULL for a delete and once scrubbed.';
+COMMENT ON COLUMN quests.audit_log.secret_columns IS 'Secret columns that were changed or filled; their values are not kept here.';
+COMMENT ON COLUMN quests.audit_log.actor_kind IS 'As what the actor did it: user, admin or system.';
+COMMENT ON COLUMN quests.audit_log.actor_id IS
+'Who did it (auth.users.id); NULL for the system and for a database role that edited by hand.';
+COMMENT ON COLUMN quests.audit_log.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN quests.audit_log.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN quests.audit_log.transaction_id IS 'The transaction, the same for all that it changed.';
+COMMENT ON COLUMN quests.audit_log.occurred_at IS 'When: the start of the transaction.';
+COMMENT ON COLUMN quests.audit_log.scrubbed_at IS 'When the values were erased; NULL while they are kept.';
+COMMENT ON CONSTRAINT audit_log_pkey ON quests.audit_log IS 'One row a changed row.';
+
+-- One row's changes; what platform.scrub() erases.
+CREATE INDEX audit_log_row_key_idx ON quests.audit_log (table_name, row_key, occurred_at);
+
+CREATE TABLE quests.audit_log_default PARTITION OF quests.audit_log DEFAULT;
+
+COMMENT ON TABLE quests.audit_log_default IS
+'Rows of audit_log of a month that has no partition yet. platform.make_months() moves them.';
+
+CREATE TRIGGER audit_log_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON quests.audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- A statement trigger of the whole does not guard the parts.
+CREATE TRIGGER audit_log_refuse_change
+BEFORE UPDATE OR DELETE OR TRUNCATE ON quests.audit_log_default
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+SELECT platform.make_months('quests', 'audit_log');
+
+CREATE TRIGGER settings_audit_insert
+AFTER INSERT ON quests.settings
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('name');
+
+CREATE TRIGGER settings_audit_update
+AFTER UPDATE ON quests.settings
+FOR EACH ROW EXECUTE FUNCTION platform.audit('name');
+
+CREATE TRIGGER settings_audit_delete
+AFTER DELETE ON quests.settings
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('name');
+
+CREATE TRIGGER users_audit_insert
+AFTER INSERT ON quests.users
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER users_audit_update
+AFTER UPDATE ON quests.users
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER users_audit_delete
+AFTER DELETE ON quests.users
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+-- What the child is called, how old it is and the quest itself are recorded as changed only; that it was made stands in quest_history.
+CREATE TRIGGER quests_audit_update
+AFTER UPDATE ON quests.quests
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'child_name,child_age,quest_yaml');
+
+CREATE TRIGGER quests_audit_delete
+AFTER DELETE ON quests.quests
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'child_name,child_age,quest_yaml');
+
+CREATE TRIGGER creative_projects_audit_insert
+AFTER INSERT ON quests.creative_projects
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER creative_projects_audit_update
+AFTER UPDATE ON quests.creative_projects
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id');
+
+CREATE TRIGGER creative_projects_audit_delete
+AFTER DELETE ON quests.creative_projects
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id');
+
+-- What it says of the person is recorded as changed only.
+CREATE TRIGGER psychological_profiles_audit_insert
+AFTER INSERT ON quests.psychological_profiles
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+
+CREATE TRIGGER psychological_profiles_audit_update
+AFTER UPDATE ON quests.psychological_profiles
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+
+CREATE TRIGGER psychological_profiles_audit_delete
+AFTER DELETE ON quests.psychological_profiles
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'emotional_trends,crisis_history,primary_coping_strategies,triggers,communication_style,toxic_patterns,growth_areas,recommended_techniques');
+
+-- That it was made stands in itself.
+CREATE TRIGGER sessions_audit_update
+AFTER UPDATE ON quests.sessions
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'summary');
+
+CREATE TRIGGER sessions_audit_delete
+AFTER DELETE ON quests.sessions
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'summary');
+
+-- Many, and never changed but for another key.
+CREATE TRIGGER messages_audit_update
+AFTER UPDATE ON quests.messages
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'content');
+
+CREATE TRIGGER messages_audit_delete
+AFTER DELETE ON quests.messages
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'content');
+
+CREATE TRIGGER letters_audit_insert
+AFTER INSERT ON quests.letters
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'recipient,title,body');
+
+CREATE TRIGGER letters_audit_update
+AFTER UPDATE ON quests.letters
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'recipient,title,body');
+
+CREATE TRIGGER letters_audit_delete
+AFTER DELETE ON quests.letters
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'recipient,title,body');
+
+CREATE TRIGGER goals_audit_insert
+AFTER INSERT ON quests.goals
+REFERENCING NEW TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'title,specific,measurable,achievable,relevant');
+
+CREATE TRIGGER goals_audit_update
+AFTER UPDATE ON quests.goals
+FOR EACH ROW EXECUTE FUNCTION platform.audit('id', 'title,specific,measurable,achievable,relevant');
+
+CREATE TRIGGER goals_audit_delete
+AFTER DELETE ON quests.goals
+REFERENCING OLD TABLE AS changed_rows
+FOR EACH STATEMENT EXECUTE FUNCTION platform.audit('id', 'title,specific,measurable,achievable,relevant');
+
+-- It would leave no trace.
+CREATE TRIGGER quests_refuse_truncate
+BEFORE TRUNCATE ON quests.quests
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER child_privacy_settings_refuse_truncate
+BEFORE TRUNCATE ON quests.child_privacy_settings
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER quest_analytics_refuse_truncate
+BEFORE TRUNCATE ON quests.quest_analytics
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER quest_nodes_refuse_truncate
+BEFORE TRUNCATE ON quests.quest_nodes
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER child_progress_refuse_truncate
+BEFORE TRUNCATE ON quests.child_progress
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER achievements_refuse_truncate
+BEFORE TRUNCATE ON quests.achievements
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER settings_refuse_truncate
+BEFORE TRUNCATE ON quests.settings
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER users_refuse_truncate
+BEFORE TRUNCATE ON quests.users
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER creative_projects_refuse_truncate
+BEFORE TRUNCATE ON quests.creative_projects
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER psychological_profiles_refuse_truncate
+BEFORE TRUNCATE ON quests.psychological_profiles
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER sessions_refuse_truncate
+BEFORE TRUNCATE ON quests.sessions
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER messages_refuse_truncate
+BEFORE TRUNCATE ON quests.messages
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER letters_refuse_truncate
+BEFORE TRUNCATE ON quests.letters
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER goals_refuse_truncate
+BEFORE TRUNCATE ON quests.goals
+FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
