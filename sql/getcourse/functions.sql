@@ -704,11 +704,15 @@ BEGIN ATOMIC
         m.telegram_id AS mentor_telegram_id,
         p.valid_from,
         p.valid_to
-    FROM getcourse.mapping AS p
+    FROM (
+        -- In their order, so that a page ends the joins, whatever the planner expects of its size.
+        SELECT v.id, v.student_id, v.mentor_id, v.training_id, v.valid_from, v.valid_to
+        FROM getcourse.mapping_as_of(active_mappings_as_of.moment) AS v -- noqa: RF01
+        ORDER BY v.id
+    ) AS p
     INNER JOIN getcourse.students_as_of(active_mappings_as_of.moment) AS s ON p.student_id = s.id -- noqa: RF01
     INNER JOIN getcourse.mentors_as_of(active_mappings_as_of.moment) AS m ON p.mentor_id = m.id -- noqa: RF01
-    INNER JOIN getcourse.trainings_as_of(active_mappings_as_of.moment) AS t ON p.training_id = t.training_id -- noqa: RF01
-    WHERE p.valid_from <= active_mappings_as_of.moment AND p.valid_to > active_mappings_as_of.moment; -- noqa: RF01
+    INNER JOIN getcourse.trainings_as_of(active_mappings_as_of.moment) AS t ON p.training_id = t.training_id; -- noqa: RF01
 END;
 
 COMMENT ON FUNCTION getcourse.active_mappings_as_of(timestamptz) IS
@@ -906,13 +910,16 @@ BEGIN
     quarantined := 0;
     FOR batch IN
         WITH taken AS (
+            -- An array, so that the rows are found by their key whatever the planner expects of at_most.
             DELETE FROM getcourse.webhook_staging AS s
-            WHERE s.id IN (
-                SELECT t.id
-                FROM getcourse.webhook_staging AS t
-                ORDER BY t.id
-                LIMIT ingest_staged.at_most
-                FOR UPDATE SKIP LOCKED
+            WHERE s.id = ANY (
+                ARRAY(
+                    SELECT t.id
+                    FROM getcourse.webhook_staging AS t
+                    ORDER BY t.id
+                    LIMIT ingest_staged.at_most
+                    FOR UPDATE SKIP LOCKED
+                )
             )
             RETURNING s.id, s.source, s.body
         )

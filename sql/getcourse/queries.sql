@@ -11,7 +11,7 @@ RETURNING
 
 -- name: revise_mentor
 -- Another version of a mentor, from valid_from on; the one before ends there.
--- budget: 150 buffers
+-- budget: 130 buffers
 SELECT
     version_id, id, email, first_name, last_name, telegram_id, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.revise_mentor(
@@ -20,7 +20,7 @@ FROM getcourse.revise_mentor(
 
 -- name: close_mentor
 -- Ends a mentor.
--- budget: 80 buffers
+-- budget: 75 buffers
 SELECT
     version_id, id, email, first_name, last_name, telegram_id, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.close_mentor(:mentor_id, :valid_to, :actor_id);
@@ -35,7 +35,7 @@ WHERE id = :mentor_id;
 
 -- name: mentors
 -- Mentors as of an instant; after_id is the last id of the page before.
--- budget: 400 buffers
+-- budget: 120 buffers
 SELECT
     version_id, id, email, first_name, last_name, telegram_id, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.mentors_as_of(coalesce(:as_of, now()))
@@ -65,7 +65,7 @@ WHERE id = (
 
 -- name: add_student
 -- Writes a version of a student down, who or which is new or without one at that time.
--- budget: 50 buffers
+-- budget: 40 buffers
 INSERT INTO getcourse.students (getcourse_user_id, email, first_name, last_name, valid_from, valid_to)
 VALUES (
     :getcourse_user_id, :email, :first_name, :last_name,
@@ -77,7 +77,7 @@ RETURNING
 
 -- name: revise_student
 -- Another version of a student, from valid_from on; the one before ends there.
--- budget: 150 buffers
+-- budget: 130 buffers
 SELECT
     version_id, id, getcourse_user_id, email, first_name, last_name, valid_from, valid_to, is_open, created_at,
     updated_at
@@ -87,7 +87,7 @@ FROM getcourse.revise_student(
 
 -- name: close_student
 -- Ends a student.
--- budget: 80 buffers
+-- budget: 65 buffers
 SELECT
     version_id, id, getcourse_user_id, email, first_name, last_name, valid_from, valid_to, is_open, created_at,
     updated_at
@@ -104,7 +104,7 @@ WHERE id = :student_id;
 
 -- name: students
 -- Students as of an instant; after_id is the last id of the page before.
--- budget: 400 buffers
+-- budget: 120 buffers
 SELECT
     version_id, id, getcourse_user_id, email, first_name, last_name, valid_from, valid_to, is_open, created_at,
     updated_at
@@ -137,7 +137,7 @@ WHERE id = (
 
 -- name: add_training
 -- Writes a version of a training down, who or which is new or without one at that time.
--- budget: 40 buffers
+-- budget: 35 buffers
 INSERT INTO getcourse.trainings (training_id, title, is_active, valid_from, valid_to)
 VALUES (
     :training_id, :title, :is_active,
@@ -148,7 +148,7 @@ RETURNING
 
 -- name: revise_training
 -- Another version of a training, from valid_from on; the one before ends there.
--- budget: 130 buffers
+-- budget: 110 buffers
 SELECT
     version_id, training_id, title, is_active, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.revise_training(
@@ -157,7 +157,7 @@ FROM getcourse.revise_training(
 
 -- name: close_training
 -- Ends a training.
--- budget: 70 buffers
+-- budget: 65 buffers
 SELECT
     version_id, training_id, title, is_active, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.close_training(:training_id, :valid_to, :actor_id);
@@ -172,7 +172,7 @@ WHERE training_id = :training_id;
 
 -- name: trainings
 -- Trainings as of an instant; after_id is the last one of the page before.
--- budget: 350 buffers
+-- budget: 120 buffers
 SELECT
     version_id, training_id, title, is_active, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.trainings_as_of(coalesce(:as_of, now()))
@@ -191,7 +191,7 @@ ORDER BY valid_from, valid_to;
 
 -- name: add_lesson
 -- Writes a version of a lesson down, who or which is new or without one at that time.
--- budget: 40 buffers
+-- budget: 35 buffers
 INSERT INTO getcourse.lessons (lesson_id, training_id, title, position, valid_from, valid_to)
 VALUES (
     :lesson_id, :training_id, :title, :position,
@@ -202,7 +202,7 @@ RETURNING
 
 -- name: revise_lesson
 -- Another version of a lesson, from valid_from on; the one before ends there.
--- budget: 150 buffers
+-- budget: 130 buffers
 SELECT
     version_id, lesson_id, training_id, title, position, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.revise_lesson(
@@ -211,7 +211,7 @@ FROM getcourse.revise_lesson(
 
 -- name: close_lesson
 -- Ends a lesson.
--- budget: 80 buffers
+-- budget: 65 buffers
 SELECT
     version_id, lesson_id, training_id, title, position, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.close_lesson(:lesson_id, :valid_to, :actor_id);
@@ -226,7 +226,7 @@ WHERE lesson_id = :lesson_id;
 
 -- name: lessons
 -- The lessons of a training as of an instant; after_id is the last one of the page before.
--- budget: 450 buffers
+-- budget: 120 buffers
 SELECT
     version_id, lesson_id, training_id, title, position, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.lessons_as_of(coalesce(:as_of, now()))
@@ -245,7 +245,7 @@ ORDER BY valid_from, valid_to;
 
 -- name: add_mapping
 -- Writes a version of a mapping down, who or which is new or without one at that time.
--- budget: 70 buffers
+-- budget: 65 buffers
 INSERT INTO getcourse.mapping (student_id, mentor_id, training_id, valid_from, valid_to)
 VALUES (
     :student_id, :mentor_id, :training_id,
@@ -256,7 +256,7 @@ RETURNING
 
 -- name: revise_mapping
 -- Another version of a mapping, from valid_from on; the one before ends there.
--- budget: 150 buffers
+-- budget: 135 buffers
 SELECT
     version_id, id, student_id, mentor_id, training_id, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.revise_mapping(
@@ -265,7 +265,7 @@ FROM getcourse.revise_mapping(
 
 -- name: close_mapping
 -- Ends a mapping.
--- budget: 80 buffers
+-- budget: 70 buffers
 SELECT
     version_id, id, student_id, mentor_id, training_id, valid_from, valid_to, is_open, created_at, updated_at
 FROM getcourse.close_mapping(:mapping_id, :valid_to, :actor_id);
@@ -293,7 +293,7 @@ LIMIT :page_size;
 
 -- name: student_mappings
 -- Who mentors a student as of an instant; after_id is the last id of the page before.
--- budget: 150 buffers
+-- budget: 700 buffers
 SELECT
     id, training_id, training_title, student_id, student_getcourse_user_id, student_email, student_first_name,
     student_last_name, mentor_id, mentor_email, mentor_first_name, mentor_last_name, mentor_telegram_id, valid_from,
@@ -305,7 +305,7 @@ LIMIT :page_size;
 
 -- name: training_mappings
 -- Who mentors whom in a training as of an instant; after_id is the last id of the page before.
--- budget: 1300 buffers
+-- budget: 1000 buffers
 SELECT
     id, training_id, training_title, student_id, student_getcourse_user_id, student_email, student_first_name,
     student_last_name, mentor_id, mentor_email, mentor_first_name, mentor_last_name, mentor_telegram_id, valid_from,
@@ -317,7 +317,7 @@ LIMIT :page_size;
 
 -- name: mapping_for
 -- Who mentors the student with this e-mail address in a training, as of an instant.
--- budget: 15 buffers
+-- budget: 20 buffers
 SELECT
     id, training_id, training_title, student_id, student_getcourse_user_id, student_email, student_first_name,
     student_last_name, mentor_id, mentor_email, mentor_first_name, mentor_last_name, mentor_telegram_id, valid_from,
@@ -332,25 +332,25 @@ WHERE
 
 -- name: receive_webhook
 -- Takes one webhook as it came.
--- budget: 35 buffers
+-- budget: 40 buffers
 SELECT event_id, is_duplicate, quarantine_id, reason, detail
 FROM getcourse.receive_webhook(:body, :source);
 
 -- name: receive_webhooks
 -- Takes many webhooks as they came; how many came in, were there, and went to quarantine.
--- budget: 35 buffers
+-- budget: 70 buffers
 SELECT received, duplicates, quarantined
 FROM getcourse.receive_webhooks(:bodies, :source);
 
 -- name: ingest_staged
 -- Takes in what COPY put into webhook_staging.
--- budget: 400 buffers
+-- budget: 300 buffers
 SELECT received, duplicates, quarantined
 FROM getcourse.ingest_staged(:at_most);
 
 -- name: quarantined
 -- What could not be taken, oldest first; after_id is the last id of the page before.
--- budget: 90 buffers
+-- budget: 60 buffers
 SELECT id, source, reason, detail, raw_text, duplicates, created_at, updated_at
 FROM getcourse.webhook_quarantine
 WHERE id > :after_id
@@ -359,7 +359,7 @@ LIMIT :page_size;
 
 -- name: retry_quarantined
 -- Takes a webhook in again that is in quarantine.
--- budget: 15 buffers
+-- budget: 40 buffers
 SELECT event_id, is_duplicate, quarantine_id, reason, detail
 FROM getcourse.retry_quarantined(:quarantine_id);
 
@@ -374,7 +374,7 @@ FROM getcourse.claim_webhooks(:at_most, :lease, :after_id, :after_due, :after_du
 
 -- name: finish_webhook
 -- A worker reports how its attempt ended.
--- budget: 45 buffers
+-- budget: 35 buffers
 SELECT
     id, source, event_date, user_id, user_email, answer_id, answer_training_id, answer_lesson_id, answer_status,
     answer_text, raw_payload, dedupe_key, duplicates, status, processed, processed_at, attempts, next_attempt_at,
@@ -383,13 +383,13 @@ FROM getcourse.finish_webhook(:event_id, :lease_token, :outcome, :error, :retry_
 
 -- name: recover_webhooks
 -- Takes back what workers did not finish within their lease.
--- budget: 250 buffers
+-- budget: 50 buffers
 SELECT released, dead, checked_until
 FROM getcourse.recover_webhooks(:after_lease, :at_most);
 
 -- name: replay_webhook
 -- Processes a dead webhook again.
--- budget: 40 buffers
+-- budget: 30 buffers
 SELECT
     id, source, event_date, user_id, user_email, answer_id, answer_training_id, answer_lesson_id, answer_status,
     answer_text, raw_payload, dedupe_key, duplicates, status, processed, processed_at, attempts, next_attempt_at,
@@ -398,7 +398,7 @@ FROM getcourse.replay_webhook(:event_id);
 
 -- name: replay_dead_webhooks
 -- Processes dead webhooks again; how many.
--- budget: 250 buffers
+-- budget: 270 buffers
 SELECT getcourse.replay_dead_webhooks(:at_most);
 
 -- name: webhook
@@ -413,7 +413,7 @@ WHERE id = :event_id;
 
 -- name: webhooks_of
 -- The webhooks of a student, newest first; after_id is the last id of the page before.
--- budget: 90 buffers
+-- budget: 60 buffers
 SELECT
     id, source, event_date, user_id, user_email, answer_id, answer_training_id, answer_lesson_id, answer_status,
     answer_text, raw_payload, dedupe_key, duplicates, status, processed, processed_at, attempts, next_attempt_at,
@@ -425,7 +425,7 @@ LIMIT :page_size;
 
 -- name: stuck_webhooks
 -- Webhooks that a person has to look at, oldest first; after_id is the last id of the page before.
--- budget: 90 buffers
+-- budget: 60 buffers
 SELECT
     id, source, event_date, user_id, user_email, answer_id, answer_training_id, answer_lesson_id, answer_status,
     answer_text, raw_payload, dedupe_key, duplicates, status, processed, processed_at, attempts, next_attempt_at,
@@ -437,7 +437,7 @@ LIMIT :page_size;
 
 -- name: enqueue
 -- Queues one notification; the same again is counted and the first returned.
--- budget: 30 buffers
+-- budget: 40 buffers
 SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
@@ -453,7 +453,7 @@ FROM getcourse.claim(:at_most, :lease, :after_id, :after_due, :after_due_id);
 
 -- name: begin_attempt
 -- A worker sends now: the notification, or nothing if it is not to be sent.
--- budget: 70 buffers
+-- budget: 60 buffers
 SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
@@ -461,7 +461,7 @@ FROM getcourse.begin_attempt(:notification_id, :lease_token, :lease);
 
 -- name: finish
 -- A worker reports how its attempt ended.
--- budget: 45 buffers
+-- budget: 500 buffers
 SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
@@ -469,13 +469,13 @@ FROM getcourse.finish(:notification_id, :lease_token, :outcome, :error, :retry_a
 
 -- name: recover
 -- Takes back what workers did not finish within their lease.
--- budget: 250 buffers
+-- budget: 60 buffers
 SELECT released, uncertain, checked_until
 FROM getcourse.recover(:after_lease, :at_most);
 
 -- name: replay
 -- Sends a dead, uncertain or cancelled notification again.
--- budget: 40 buffers
+-- budget: 35 buffers
 SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
@@ -483,7 +483,7 @@ FROM getcourse.replay(:notification_id);
 
 -- name: replay_dead
 -- Sends dead letters again; how many.
--- budget: 250 buffers
+-- budget: 270 buffers
 SELECT getcourse.replay_dead(:at_most);
 
 -- name: notification
@@ -507,7 +507,7 @@ ORDER BY id;
 
 -- name: stuck
 -- Notifications that a person has to look at, dead and uncertain, oldest first; after_id is the last id of the page before.
--- budget: 90 buffers
+-- budget: 60 buffers
 SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
@@ -523,7 +523,7 @@ SELECT getcourse.mark_reachable(:telegram_id);
 
 -- name: queues
 -- How the two queues stand.
--- budget: 80 buffers
+-- budget: 950 buffers
 SELECT queue, backlog, in_work, oldest_waiting_since, dead, uncertain, quarantined
 FROM getcourse.v_queues
 ORDER BY queue;

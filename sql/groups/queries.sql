@@ -182,7 +182,7 @@ SELECT groups.expire_invitations(:at_most);
 
 -- name: snapshot_progress
 -- Writes down how one group, or every running one, stands today; how many.
--- budget: 250 buffers
+-- budget: 30 buffers
 SELECT groups.snapshot_progress(:group_id);
 
 -- name: group_progress

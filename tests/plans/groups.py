@@ -58,15 +58,12 @@ CALLS: dict[str, list[Call]] = {
         Call({"token_hash": TOKEN, "student_telegram_id": "@newcomer", "actor_id": "@newcomer"}, before=INVITED)
     ],
     "revoke_invitation": [Call({"invitation_id": "@invitation"})],
-    # Planned without knowing at_most, it joins what it has found with the whole table.
     "expire_invitations": [
         Call(
             {"at_most": 10},
             before="UPDATE groups.group_invitations SET expires_at = now() - interval '1 day' WHERE id IN"
             " (SELECT id FROM groups.group_invitations WHERE status = 'pending' ORDER BY id LIMIT 10)",
-            whole={"groups.group_invitations"},
         )
     ],
-    # One plan for one group and for all of them.
-    "snapshot_progress": [Call({"group_id": "@group"}, whole={"groups.groups", "groups.group_members"})],
+    "snapshot_progress": [Call({"group_id": "@group"})],
 }

@@ -17,7 +17,7 @@ import pytest
 from conftest import TestServer
 from dao.contract import services as all_services
 from mentorbase.query import Queries, Query
-from plans import auth, calendar, groups, links, mentoring, notifications, quests, students, teachers
+from plans import auth, calendar, getcourse, groups, links, mentoring, notifications, quests, students, teachers
 from plans.calls import Call
 from plans.volume import load
 from psycopg import sql
@@ -27,7 +27,7 @@ from schema.support import new_database
 
 CALLS = {
     module.__name__.rpartition(".")[2]: module
-    for module in (auth, calendar, groups, links, mentoring, notifications, quests, students, teachers)
+    for module in (auth, calendar, getcourse, groups, links, mentoring, notifications, quests, students, teachers)
 }
 ELSEWHERE = {"tutormax"}
 """Has a volume of its own, in tests/tutormax/test_plans.py."""
@@ -36,7 +36,8 @@ BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")
 
 # Tables of the services that do not grow with the platform; all others must be large in the volume.
 SMALL = re.compile(
-    r"\w+\.(\w+_transitions|settings|notification_templates|channel_pauses|audit_log\w*|notification_logs_y\w+)"
+    r"\w+\.(\w+_transitions|settings|notification_templates|(channel|bot)_pauses|audit_log\w*"
+    r"|(notification|application|error)_logs_y\w+)"
 )
 LARGE = 300  # rows
 
