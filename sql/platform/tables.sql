@@ -41,7 +41,7 @@ CREATE TABLE platform.refusals (
 );
 
 COMMENT ON TABLE platform.refusals IS
-'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services, 3xx for queues, 4xx for getcourse. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
+'Every business refusal of this database: class MB of SQLSTATE, 0xx for all services, 1xx for mentoring, 2xx for the teaching services, 3xx for queues, 4xx for getcourse, 6xx for quests. Reference data, changed by migrations only. The DETAIL of a refusal is a list of key=value pairs, its HINT the way out.';
 COMMENT ON COLUMN platform.refusals.sqlstate IS 'The SQLSTATE that clients receive.';
 COMMENT ON COLUMN platform.refusals.name IS 'Short name; the Python exception is the same in CamelCase.';
 COMMENT ON COLUMN platform.refusals.meaning IS 'When it is raised.';
