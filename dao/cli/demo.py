@@ -123,6 +123,14 @@ def _show(story: school.Story) -> None:
             f"{sessions.next_session_date:%Y-%m-%d %H:%M}" if sessions.next_session_date else "",
         )
 
+    assert story.lesson is not None
+    title = f"{mentor}'s group: 2 seats, and a lesson on {story.lesson.starts_at:%Y-%m-%d at %H:%M} UTC"
+    lesson = Table(title=title, title_justify="left")
+    for column in ("student", "seat", "is told"):
+        lesson.add_column(column)
+    for told in story.told:
+        lesson.add_row(told.name, told.seat, told.text or "[dim]nothing: no seat yet[/]")
+
     refused = Table(title="What was refused, by the database itself", title_justify="left", show_lines=True)
     refused.add_column("tried", ratio=2)
     refused.add_column("refused with", ratio=2)
@@ -134,7 +142,7 @@ def _show(story: school.Story) -> None:
             f"[red]{type(refusal).__name__}[/]\n{refusal.sqlstate}",
             f"{refusal.message}\n[dim]{refusal.hint}[/]",
         )
-    for table in (history, board, refused):
+    for table in (history, board, lesson, refused):
         out.print()
         out.print(table)
 
@@ -179,6 +187,8 @@ def _document(story: school.Story, target: _Target) -> dict[str, object]:
     return {
         "history": [asdict(step) for step in story.history],
         "board": [asdict(link) | {"statistics": asdict(story.statistics[link.id])} for link in story.board],
+        "lesson": asdict(story.lesson) if story.lesson else None,
+        "told": [asdict(told) for told in story.told],
         "refused": [
             {
                 "tried": attempt.tried,

@@ -9,8 +9,10 @@ from decimal import Decimal
 
 from ..actor import SYSTEM, Actor
 from ..auth import User, UserRole
+from ..calendar import Lesson
 from ..database import Database
 from ..errors import Refusal
+from ..groups import MemberStatus
 from ..mentoring import LIVE, Relationship, RelationshipStatus, Statistics, Step
 
 
@@ -20,6 +22,15 @@ class Refused:
 
     tried: str
     refusal: Refusal
+
+
+@dataclass(slots=True)
+class Told:
+    """Somebody of the group, and what they were told of its lesson, if they were."""
+
+    name: str
+    seat: MemberStatus
+    text: str | None
 
 
 @dataclass(slots=True)
@@ -33,19 +44,23 @@ class Story:
     board: list[Relationship] = field(default_factory=list)
     statistics: dict[int, Statistics] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    lesson: Lesson | None = None
+    told: list[Told] = field(default_factory=list)
 
 
 def play(db: Database) -> Story:
-    """Play one relationship's life, with what people try that they may not."""
+    """Play one relationship's life and one group's lesson, with what people try that they may not."""
     with db.transaction(actor=SYSTEM) as tx:
         anna, boris, clara, dmitri, eva = (
-            tx.auth.create_user(first_name=first, last_name=last, role=role, timezone="Europe/Moscow")
-            for first, last, role in (
-                ("Anna", "Petrova", UserRole.TEACHER),
-                ("Boris", "Ivanov", UserRole.STUDENT),
-                ("Clara", "Weber", UserRole.STUDENT),
-                ("Dmitri", "Orlov", UserRole.STUDENT),
-                ("Eva", "Novak", UserRole.STUDENT),
+            tx.auth.create_user(
+                first_name=first, last_name=last, role=role, timezone="Europe/Moscow", telegram_id=telegram_id
+            )
+            for first, last, role, telegram_id in (
+                ("Anna", "Petrova", UserRole.TEACHER, 1001),
+                ("Boris", "Ivanov", UserRole.STUDENT, 1002),
+                ("Clara", "Weber", UserRole.STUDENT, 1003),
+                ("Dmitri", "Orlov", UserRole.STUDENT, 1004),
+                ("Eva", "Novak", UserRole.TEACHER, 1005),
             )
         )
     people = (anna, boris, clara, dmitri, eva)
@@ -115,10 +130,43 @@ def play(db: Database) -> Story:
     mentoring.reject(declined.id, actor_id=anna.id, reason="No place before spring")
     refuse("Eva asks again on the same day", lambda: mentoring.request(anna.id, eva.id, actor_id=eva.id))
 
+    # Anna's group has two seats and three who want one; its lesson is planned and told in one call.
+    teacher, other, learners = _telegram_id(anna), _telegram_id(eva), (boris, clara, dmitri)
+    with db.transaction(actor=SYSTEM) as tx:
+        for telegram_id in (teacher, other):
+            tx.teachers.save_teacher(telegram_id, timezone="Europe/Moscow")
+        for learner, timezone in zip(learners, ("Europe/Moscow", "Europe/Berlin", "Europe/Moscow"), strict=True):
+            tx.students.save_student(_telegram_id(learner), timezone=timezone)
+    with db.transaction(actor=teacher) as tx:
+        group = tx.groups.create_group(teacher, name="Algebra in the evening", language="en", capacity=2)
+    members = [
+        db.groups.join_group(group.id, _telegram_id(learner), actor_id=_telegram_id(learner)) for learner in learners
+    ]
+    begins, ends = monday + timedelta(hours=3), monday + timedelta(hours=4)
+    story.lesson = db.links.create_lesson(
+        teacher, group.id, None, title="Quadratic equations", starts_at=begins, ends_at=ends, actor_id=teacher
+    )
+    for member, learner in zip(members, learners, strict=True):
+        queued = db.notifications.notifications_of(_telegram_id(learner), page_size=1)
+        story.told.append(Told(learner.first_name, member.status, queued[0].body if queued else None))
+
+    def plan_beside() -> Lesson:
+        theirs = [_telegram_id(boris)]
+        return db.links.create_lesson(
+            other, None, theirs, title="Geometry", starts_at=begins, ends_at=ends, actor_id=other
+        )
+
+    refuse("Eva plans a lesson for Boris at the same hour", plan_beside)
+
     story.history = mentoring.history(link.id)
     story.board = mentoring.mentees(anna.id, statuses=[*LIVE, RelationshipStatus.COMPLETED])
     story.statistics = {row.relationship_id: row for row in mentoring.mentor_statistics(anna.id)}
     return story
+
+
+def _telegram_id(person: User) -> int:
+    assert person.telegram_id is not None
+    return person.telegram_id
 
 
 def _type_by_hand(db: Database, actor_id: int, relationship_id: int) -> None:

@@ -57,9 +57,9 @@ def test_demo_shows_the_life_cycle_the_board_and_the_refusals(tmp_path: Path) ->
     done = mentorbase("demo", "--scale", "tiny", cwd=tmp_path)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert "One life cycle: Anna and Boris" in done.stdout
-    for word in ("I want to pass algebra", "Boris passed with a 5", "Anna's board"):
+    for word in ("I want to pass algebra", "Boris passed with a 5", "Anna's board", "Anna's group: 2 seats"):
         assert word in done.stdout
-    for refusal in ("NotPermitted", "CapacityReached", "TransitionRefused", "CoolingDown"):
+    for refusal in ("NotPermitted", "CapacityReached", "TransitionRefused", "CoolingDown", "StudentsBusy"):
         assert refusal in done.stdout
     ending = " ".join(done.stdout.partition("Look around yourself")[2].replace("│", "").split())
     assert "mentorbase demo --wait keeps it until you press Enter" in ending
@@ -102,6 +102,18 @@ def test_demo_as_json_is_one_document_and_the_same_each_time(tmp_path: Path) -> 
         "MB003",
         "MB003",
         "MB103",
+        "MB251",
+    ]
+    assert shown["lesson"]["title"] == "Quadratic equations"
+    assert [(told["name"], told["seat"]) for told in shown["told"]] == [
+        ("Boris", "active"),
+        ("Clara", "active"),
+        ("Dmitri", "waiting"),
+    ]
+    assert [told["text"] and told["text"].split("(")[1] for told in shown["told"]] == [
+        "Europe/Moscow)",
+        "Europe/Berlin)",
+        None,
     ]
     assert [link["statistics"]["total_bookings"] for link in shown["board"]] == [0, 2, 3]
     assert done.stderr == ""
