@@ -257,7 +257,7 @@ def _beside(target: _Target) -> Iterator[_Connection]:
         with psycopg.connect(make_conninfo("", **reached), autocommit=True) as scratch:
             yield scratch
     finally:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+        clients.drop_scratch(connection, database)
 
 
 def _drop_stale(connection: _Connection) -> None:
@@ -268,7 +268,7 @@ def _drop_stale(connection: _Connection) -> None:
     ).fetchall()
     for (name,) in rows:
         if time.time() - int(name.split("_")[2]) > _STALE_SECONDS:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            clients.drop_scratch(connection, name)
 
 
 @contextmanager

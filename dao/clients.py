@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
@@ -172,3 +173,15 @@ def _on_this_machine(name: str) -> Iterator[Path]:
 def _executable(program: Path) -> Iterator[Path]:
     if os.access(program, os.X_OK):
         yield program
+
+
+def drop_scratch(connection: psycopg.Connection[Any], name: str) -> None:
+    """Drop a scratch database, if it is there, with the sessions that were left in it.
+
+    FORCE is refused where autovacuum is at work, which only a superuser may end; a plain DROP makes it stop.
+    """
+    database = sql.Identifier(name)
+    try:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+    except psycopg.errors.InsufficientPrivilege:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(database))

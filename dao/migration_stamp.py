@@ -17,6 +17,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
+from . import clients
 from .catalog import describe, differences
 from .embedded import server
 from .errors import SetupError
@@ -74,13 +75,12 @@ def _database(backend: Backend, connection: psycopg.Connection[Any]) -> Iterator
         """
     ).fetchall()
     create = "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {} LOCALE_PROVIDER libc"
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    connection.execute(drop)
+    clients.drop_scratch(connection, name)
     connection.execute(sql.SQL(create).format(sql.Identifier(name), *likeness))
     try:
         yield backend.beside(name)
     finally:
-        connection.execute(drop)
+        clients.drop_scratch(connection, name)
 
 
 @contextmanager

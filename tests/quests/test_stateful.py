@@ -119,6 +119,22 @@ class Play(RuleBasedStateMachine):
             shown = {name for names in FIELDS.values() for name in names if getattr(found, name) is not None}
             assert shown == {name for one in asked & self.shared for name in FIELDS[one]}
 
+    @precondition(lambda self: self.pending is None)
+    @rule(kind=KINDS)
+    def share_and_look_at_once(self, kind: DataType) -> None:
+        self.decide(kind, on=True)
+        ticket = Quests(self.asking).ask(self.quest_id, data_type=kind, actor_id=PARENT)
+        with self.at_once.transaction():
+            found = self.attempt("read", self.at_once, ticket, PARENT)
+        assert isinstance(found, QuestAnalytics), found
+
+    @precondition(lambda self: self.level not in (None, IsolationLevel.READ_COMMITTED))
+    @rule()
+    def look_in_an_old_snapshot(self) -> None:
+        ticket = Quests(self.asking).ask(self.quest_id, actor_id=PARENT)
+        found = self.attempt("read", self.in_transaction, ticket, PARENT)
+        assert isinstance(found, IsolationRefused), found
+
     @rule()
     def look_at_the_profile(self) -> None:
         ticket = Quests(self.asking).ask(actor_id=PARENT)
@@ -197,7 +213,7 @@ def test_no_read_ever_shows_a_field_without_consent(shared_family: Family) -> No
         run_state_machine_as_test(
             lambda: Play(shared_family, connections, seen),
             settings=settings(
-                max_examples=40,
+                max_examples=60,
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=True,
