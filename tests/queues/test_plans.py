@@ -12,7 +12,6 @@ import pytest
 from psycopg import sql
 from queues.adapters import Adapter
 
-LIMIT = 200
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -85,7 +84,7 @@ def test_a_claim_beside_many_that_are_done(queue, admin, analyzed):
     last = highest(queue, admin)
     assert claim(queue, admin, last) <= 20
     fill(queue, admin, 100)
-    assert claim(queue, admin, last) <= LIMIT
+    assert claim(queue, admin, last) <= queue.buffers
 
 
 def test_a_claim_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
@@ -94,13 +93,13 @@ def test_a_claim_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
         done(queue, admin)
         last = highest(queue, admin)
         fill(queue, admin, 1000)
-        assert claim(queue, admin, last) <= LIMIT
+        assert claim(queue, admin, last) <= queue.buffers
         # With the margin that workers keep.
-        assert claim(queue, admin, last + 16) <= LIMIT
+        assert claim(queue, admin, last + 16) <= queue.buffers
         (now,) = admin.execute("SELECT now()").fetchone()
         assert buffers(admin, queue.recover, [now]) <= 50
         # Break: without a place it reads them all.
-        assert claim(queue, admin) > 2 * LIMIT
+        assert claim(queue, admin) > 2 * queue.buffers
 
 
 def test_a_claim_while_many_wait_for_later(queue, admin):
@@ -116,7 +115,7 @@ def test_a_claim_while_many_wait_for_later(queue, admin):
     last = highest(queue, admin)
     assert claim(queue, admin, last) <= 20
     fill(queue, admin, 100)
-    assert claim(queue, admin, last) <= LIMIT
+    assert claim(queue, admin, last) <= queue.buffers
 
 
 def test_a_claim_of_what_was_due_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
@@ -138,5 +137,5 @@ def test_a_claim_of_what_was_due_while_an_old_snapshot_holds_dead_rows(queue, ad
         due, last = admin.execute(
             sql.SQL("SELECT next_attempt_at, id FROM {} WHERE id = 29000").format(table)
         ).fetchone()
-        assert claim(queue, admin, 30_000, due, last) <= LIMIT
-        assert claim(queue, admin, 30_000) > 2 * LIMIT
+        assert claim(queue, admin, 30_000, due, last) <= queue.buffers
+        assert claim(queue, admin, 30_000) > 2 * queue.buffers
