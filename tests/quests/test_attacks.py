@@ -133,7 +133,11 @@ def test_no_sequence_tells_how_much_a_child_did(parent: psycopg.Connection[Any],
             f"SELECT currval('{name}')",
         ):
             assert state(parent, attempt) == "42501"
-        assert parent.execute("SELECT pg_sequence_last_value(%s::regclass)", [name]).fetchone() == (None,)
+        try:
+            told = parent.execute("SELECT pg_sequence_last_value(%s::regclass)", [name]).fetchone()
+        except psycopg.errors.InsufficientPrivilege:  # of older servers
+            told = (None,)
+        assert told == (None,)
     shown = parent.execute("SELECT last_value FROM pg_sequences WHERE schemaname = 'quests'").fetchall()
     assert {value for (value,) in shown} == {None}
 
