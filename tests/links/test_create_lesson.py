@@ -186,12 +186,15 @@ def test_who_teaches_no_more_plans_nothing(db, classroom):
     assert caught.value.message == "the teacher teaches no more"
 
 
-def test_a_group_that_has_ended_has_no_more_lessons(db, classroom):
-    with db.transaction(actor=TEACHER) as tx:
-        tx.groups.change_group_status(classroom.group_id, GroupStatus.CANCELLED, actor_id=TEACHER)
+@pytest.mark.parametrize(
+    "steps", [[GroupStatus.CANCELLED], [GroupStatus.CLOSED, GroupStatus.COMPLETED]], ids=lambda steps: steps[-1]
+)
+def test_a_group_that_has_ended_has_no_more_lessons(db, classroom, steps):
+    for step in steps:
+        db.groups.change_group_status(classroom.group_id, step, actor_id=TEACHER)
     with refused(TransitionRefused) as caught:
         create(db.links, classroom)
-    assert caught.value.values == {"group_id": str(classroom.group_id), "status": "cancelled"}
+    assert caught.value.values == {"group_id": str(classroom.group_id), "status": steps[-1].value}
 
 
 def test_an_administrator_and_the_system_let_another_teacher_stand_in(db, classroom):
