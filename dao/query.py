@@ -218,14 +218,29 @@ def _refuse_ended(query: Query[..., Any], /, *_args: Any, **_kwargs: Any) -> Any
     raise MentorbaseError(f"{query.name}: the transaction of this object has ended")
 
 
+def _idle_cursors(conn: Any) -> list[Any]:
+    """Return the cursors of *conn* that no call is using: a new one would look up every loader again.
+
+    A call takes one out, or makes one, and puts it back once it has its rows, so that calls of several threads or
+    tasks on one connection never share one. One that failed is not put back. Loaders keep the session's zone and
+    encoding as they were, so each of these has cursors of its own.
+    """
+    status = conn.pgconn.parameter_status
+    cursors: dict[Any, list[Any]] = vars(conn).setdefault("_mentorbase_idle_cursors", {})
+    return cursors.setdefault((status(b"TimeZone"), status(b"client_encoding")), [])
+
+
 def _run(conn: Connection[Any], query: Query[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     params = query.bind(args, kwargs)
     started, outcome = time.perf_counter(), None
     try:
         try:
-            cursor = conn.cursor(binary=True, row_factory=query.row_factory)
+            idle = _idle_cursors(conn)
+            cursor = idle.pop() if idle else conn.cursor(binary=True)
+            cursor.row_factory = query.row_factory
             cursor.execute(query.sql.sql, params)
             rows = [] if query.nothing else cursor.fetchall()
+            idle.append(cursor)
         except Exception as error:
             raise_translated(error, ours=True)
         outcome = query.result(rows, params)
@@ -242,9 +257,12 @@ async def _run_async(conn: AsyncConnection[Any], query: Query[..., Any], /, *arg
     started, outcome = time.perf_counter(), None
     try:
         try:
-            cursor = conn.cursor(binary=True, row_factory=query.row_factory)
+            idle = _idle_cursors(conn)
+            cursor = idle.pop() if idle else conn.cursor(binary=True)
+            cursor.row_factory = query.row_factory
             await cursor.execute(query.sql.sql, params)
             rows = [] if query.nothing else await cursor.fetchall()
+            idle.append(cursor)
         except Exception as error:
             raise_translated(error, ours=True)
         outcome = query.result(rows, params)

@@ -8,6 +8,7 @@ import re
 import secrets
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,17 @@ from zoneinfo import ZoneInfo
 import psycopg
 import psycopg_pool
 import pytest
-from mentorbase import LIVE, InvalidArgument, Mentoring, NotFound, Party, Relationship, RelationshipStatus, named_sql
+from mentorbase import (
+    LIVE,
+    InvalidArgument,
+    Mentoring,
+    NotFound,
+    Party,
+    Relationship,
+    RelationshipStatus,
+    TransitionRefused,
+    named_sql,
+)
 from mentorbase import query as module
 from mentorbase.query import Queries, S, query
 from psycopg.rows import dict_row
@@ -263,6 +274,51 @@ def test_an_instant_is_kept_whatever_its_zone(app: psycopg.Connection, link: Rel
             app.execute(f"SET LOCAL timezone = '{zone}'")
             paused = mentoring.pause(link.id, actor_id=1, resume_at=until.astimezone(ZoneInfo("America/New_York")))
             assert paused.resume_at == until
+
+
+def test_instants_are_in_the_zone_that_the_session_has_now(app: psycopg.Connection, link: Relationship) -> None:
+    mentoring = Mentoring(app)
+    for zone in ("Asia/Kathmandu", "America/New_York", "Asia/Kathmandu"):
+        app.execute(f"SET timezone = '{zone}'")
+        assert mentoring.relationship(link.id).created_at.tzinfo == ZoneInfo(zone)
+
+
+def test_text_is_read_in_the_encoding_that_the_session_has_now(app: psycopg.Connection, link: Relationship) -> None:
+    mentoring = Mentoring(app)
+    mentoring.write_note(link.id, note="\u0416", actor_id=link.mentor_id)
+    for encoding in ("UTF8", "WIN1251", "UTF8"):
+        app.execute(f"SET client_encoding = '{encoding}'")
+        assert mentoring.note(link.id, actor_id=link.mentor_id) == "\u0416"
+
+
+def test_calls_at_once_on_one_connection_get_their_own_rows(dsn: str, link: Relationship) -> None:
+    """Rows of two types in turn: their cursors are used again, and never by two at once."""
+
+    def calls(mentoring: Mentoring[psycopg.Connection[Any]]) -> list[bool]:
+        return [mentoring.relationship(link.id) == link and mentoring.history(link.id) == steps for _ in range(50)]
+
+    async def work() -> None:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
+            mentoring = Mentoring(conn)
+            found = await asyncio.gather(
+                *(call for _ in range(50) for call in (mentoring.relationship(link.id), mentoring.history(link.id)))
+            )
+            assert found == [link, steps] * 50
+
+    with psycopg.connect(dsn, autocommit=True) as conn, ThreadPoolExecutor(4) as threads:
+        mentoring = Mentoring(conn)
+        steps = mentoring.history(link.id)
+        assert steps
+        assert all(all(found) for found in threads.map(lambda _: calls(mentoring), range(4)))
+    asyncio.run(work())
+
+
+def test_a_query_that_failed_does_no_harm_to_the_next(app: psycopg.Connection, link: Relationship) -> None:
+    mentoring = Mentoring(app)
+    for _ in range(3):
+        with pytest.raises(TransitionRefused):
+            mentoring.resume(link.id, actor_id=1)
+        assert mentoring.relationship(link.id) == link
 
 
 class TestConnections:
