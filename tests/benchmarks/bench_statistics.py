@@ -1,6 +1,6 @@
 """Statistics against the documented view as written, over the same tables with an index for each foreign key.
 
-``pytest tests/benchmarks/bench_statistics.py -n 0 -s --scale 1m``; 10m takes some ten minutes and 8 GB of disk.
+``pytest tests/benchmarks/bench_statistics.py -n 0 -s --scale 1m``; 10m takes some twenty minutes and 15 GB of disk.
 """
 
 from __future__ import annotations
