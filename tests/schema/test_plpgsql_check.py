@@ -32,7 +32,7 @@ WHERE p.prorettype = 'trigger'::regtype AND NOT EXISTS (SELECT FROM pg_trigger A
 """
 
 # Each with its reason.
-LITERAL = "A literal that CASE or ARRAY makes text; PL/pgSQL converts it, and a word that is no label would fail in tests."
+LITERAL = "CASE or ARRAY makes text of literals; PL/pgSQL converts it, and a word that is no label fails in tests."
 ONCE = "Converted once a call, which costs nothing beside the query that follows."
 SETS = "Sets mentorbase.actor or mentorbase.maintenance for its own duration, which only a VOLATILE function may."
 ACCEPTED = {
@@ -60,7 +60,7 @@ ACCEPTED = {
     "mentoring.actor_kinds(mentoring.mentor_mentee,platform.actor): warning: target type is different type than source"
     ' type: cast "text[]" value to "mentoring.transition_actor[]" type': LITERAL,
     "mentoring.read_note(bigint,bigint): performance: routine is marked as VOLATILE, should be STABLE": (
-        "It refuses strangers: VOLATILE keeps it out of index conditions and estimates, where it would be called unasked."
+        "It refuses strangers: VOLATILE keeps it out of index conditions, where it would be called unasked."
     ),
     "mentoring.record_subject_schedule_history() on mentoring.subject_schedule: performance: target type is different"
     ' type than source type: cast "name" value to "text" type': ONCE,
@@ -115,7 +115,10 @@ def test_every_trigger_function_is_used_by_a_trigger_for_which_it_is_checked(cat
     ("breach", "finding"),
     [
         (
-            "CREATE FUNCTION auth.f() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT nothing FROM auth.users); END'",
+            """
+            CREATE FUNCTION auth.f() RETURNS int LANGUAGE plpgsql
+            AS 'BEGIN RETURN (SELECT nothing FROM auth.users); END'
+            """,
             'error: column "nothing" does not exist',
         ),
         (
