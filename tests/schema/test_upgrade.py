@@ -103,3 +103,10 @@ def test_a_dump_of_an_earlier_version_from_postgresql_15_becomes_one_of_this_ver
     with psycopg.connect(empty) as conn:
         assert conn.info.server_version >= 160000
         assert lost(before, rows(conn)) == {}
+
+
+def test_a_row_that_is_lost_or_changed_is_found() -> None:
+    before = {"auth.users": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}, {"id": 3, "name": "c"}]}
+    after = {"auth.users": [{"id": 1, "name": "a", "since": None}, {"id": 2, "name": "other", "since": None}]}
+    assert sum(lost(before, after)["auth.users"].values()) == 2
+    assert lost(before, {"auth.users": [{"since": None, **row} for row in before["auth.users"]]}) == {}
