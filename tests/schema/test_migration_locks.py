@@ -160,7 +160,7 @@ class Work:
 
 # -- All of them, as living databases got them
 
-# Released before the rule, and a released migration is never edited. Times are of a million relationships, on two busy cores.
+# Released before the rule, and a released migration is never edited. Times: a million relationships, two busy cores.
 ACCEPTED = {
     "links.0021.lessons": "Reads the calendar before it takes a lock; then it only exchanges keys, NOT VALID.",
     "mentoring.0002.bookings": "One unique index of relationships: 1.8 s.",
