@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 from mentorbase.catalog import OURS, REFERENCE_TABLES, describe, differences
 from mentorbase.migrate import migrate
 from mentorbase.settings import Settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from schema.releases import add_files, put, releases
-from schema.support import OUR_TABLES, Rows, as_deploy, fill, found, people, rows
+from schema.support import OUR_TABLES, Rows, as_deploy, fill, found
 
 # -- What a migration holds and reads, recorded at its end, with its mark, in its own transaction and session
 
@@ -169,14 +168,6 @@ ACCEPTED = {
     "mentoring.0010.purge": "One index of requests that ended: 0.6 s.",
     "mentoring.0012.races": "Two indexes of relationships are built again: 3.9 s.",
 }
-
-
-@pytest.fixture(scope="module")
-def written(catalog: psycopg.Connection) -> Rows:
-    """What people write, in the tables of this version."""
-    with catalog.transaction(force_rollback=True):
-        fill(catalog)
-        return people(rows(catalog))
 
 
 def test_no_migration_holds_up_writers_for_as_long_as_a_table_is_large(

@@ -9,33 +9,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import DEPLOY, TestServer, ensure_login
+from conftest import DEPLOY, ensure_login
 from mentorbase import embedded
 from mentorbase.backup import backup, restore
 from mentorbase.check import Level, check
 from mentorbase.errors import SetupError
 from mentorbase.migrate import migrate
-from pytest_postgresql.executors import NoopExecutor
 from schema.releases import add_files, put, releases
-from schema.support import Rows, as_deploy, fill, new_database, people, rows
+from schema.support import Rows, as_deploy, people, rows
 
 CAME = [state for state, ids in enumerate(releases()) if state and any(".0001." in id_ for id_ in ids)]
 """The releases that brought services."""
 
-# The first state, the last before this one, and some in which a service was still to come.
-STATES = [0, *(state - 1 for state in CAME[::2]), len(releases()) - 2]
+# The first state, the one in which half of the services were still to come, and the last before this one.
+STATES = [0, CAME[0] - 1, len(releases()) - 2]
 ON_ANOTHER_SERVER = CAME[1] - 1
-
-
-@pytest.fixture(scope="session")
-def written(pg_server: TestServer, pg_template: NoopExecutor) -> Rows:
-    """What people have written, in the tables of this version."""
-    with (
-        new_database(pg_server, f"{pg_template.dbname}_written", pg_template.template_dbname) as dsn,
-        psycopg.connect(dsn, autocommit=True) as conn,
-    ):
-        fill(conn)
-        return people(rows(conn))
 
 
 def make(dsn: str, state: int, written: Rows, source: Path) -> Rows:
