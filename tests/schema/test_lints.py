@@ -480,3 +480,24 @@ def test_what_a_linter_of_files_leaves_out_has_a_comment_above_it(file):
 def test_squawk_leaves_out_only_migrations_that_exist():
     config = tomllib.loads((ROOT / ".squawk.toml").read_text("utf-8"))
     assert [path for path in config["excluded_paths"] if not (ROOT / path).is_file()] == []
+
+
+IGNORED_WITHOUT_REASON = r"(?m)^(?!-- \w+ \w+).*\n-- squawk-ignore"
+
+
+def test_what_squawk_is_told_to_ignore_has_a_comment_above_it():
+    files = sorted((ROOT / "migrations").glob("*/*.sql"))
+    assert files
+    assert [file.name for file in files if re.search(IGNORED_WITHOUT_REASON, file.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "accused"),
+    [
+        ("\n-- squawk-ignore ban-drop-view\nDROP VIEW a.b;", True),
+        ("SELECT 1;\n-- squawk-ignore ban-drop-view\nDROP VIEW a.b;", True),
+        ("-- Made again below.\n-- squawk-ignore ban-drop-view\nDROP VIEW a.b;", False),
+    ],
+)
+def test_a_statement_that_is_ignored_without_a_reason_is_found(text, accused):
+    assert bool(re.search(IGNORED_WITHOUT_REASON, text)) is accused

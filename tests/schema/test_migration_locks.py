@@ -16,7 +16,7 @@ from mentorbase.settings import Settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from schema.releases import add_files, put, releases
-from schema.support import OUR_TABLES, Rows, as_deploy, fill, found
+from schema.support import OUR_TABLES, Rows, as_deploy, found
 
 # -- What a migration holds and reads, recorded at its end, with its mark, in its own transaction and session
 
@@ -200,31 +200,39 @@ def test_no_migration_holds_up_writers_for_as_long_as_a_table_is_large(
 
 # -- What the record tells
 
+PROBE = """
+CREATE TABLE auth.probe (id bigint PRIMARY KEY, name text, CONSTRAINT probe_name_check CHECK (name IS NOT NULL));
+INSERT INTO auth.probe SELECT i, 'name' FROM generate_series(1, 20) AS i;
+CREATE TABLE auth.child AS SELECT id FROM auth.probe;
+ALTER TABLE auth.child ADD CONSTRAINT child_id_check CHECK (id > 0) NOT VALID;
+"""
+
+# What is done, and whom it holds up.
 BREACHES = {
-    "CREATE INDEX ON auth.users (last_name)": "auth.users",
-    "ALTER TABLE auth.users ADD CONSTRAINT d CHECK (id > 0)": "auth.users",
-    "ALTER TABLE auth.users ADD CONSTRAINT d CHECK (id > 0) NOT VALID; ALTER TABLE auth.users VALIDATE CONSTRAINT d": (
-        "auth.users"
+    "CREATE INDEX ON auth.probe (name)": "auth.probe",
+    "ALTER TABLE auth.probe ADD CONSTRAINT c CHECK (id > 0)": "auth.probe",
+    "ALTER TABLE auth.probe ADD CONSTRAINT c CHECK (id > 0) NOT VALID; ALTER TABLE auth.probe VALIDATE CONSTRAINT c": (
+        "auth.probe"
     ),
-    "ALTER TABLE auth.users ADD UNIQUE (id, last_name)": "auth.users",
-    "ALTER TABLE auth.users ALTER COLUMN last_name SET NOT NULL": "auth.users",
-    "ALTER TABLE auth.users ALTER COLUMN last_name TYPE varchar(100)": "auth.users",
-    "ALTER TABLE auth.users ADD COLUMN token uuid DEFAULT gen_random_uuid()": "auth.users",
-    "ALTER TABLE auth.users ADD COLUMN name text; UPDATE auth.users SET name = first_name": "auth.users",
-    "ALTER TABLE mentoring.blocks ADD FOREIGN KEY (blocked_id) REFERENCES auth.users": "auth.users, mentoring.blocks",
-    "LOCK TABLE auth.users IN SHARE MODE; SELECT count(*) FROM mentoring.subjects": "auth.users",
+    "ALTER TABLE auth.probe ADD UNIQUE (id, name)": "auth.probe",
+    "ALTER TABLE auth.child ALTER COLUMN id SET NOT NULL": "auth.child",
+    "ALTER TABLE auth.probe ALTER COLUMN name TYPE varchar(100)": "auth.probe",
+    "ALTER TABLE auth.probe ADD COLUMN token uuid DEFAULT gen_random_uuid()": "auth.probe",
+    "ALTER TABLE auth.probe ADD COLUMN more text; UPDATE auth.probe SET more = name": "auth.probe",
+    "ALTER TABLE auth.child ADD FOREIGN KEY (id) REFERENCES auth.probe": "auth.child, auth.probe",
+    "LOCK TABLE auth.probe IN SHARE MODE; SELECT count(*) FROM auth.child": "auth.probe",
 }
 
 HARMLESS = [
-    "ALTER TABLE auth.users ADD COLUMN name text, ADD COLUMN points integer NOT NULL DEFAULT 0",
-    "ALTER TABLE auth.users ADD CONSTRAINT d CHECK (id > 0) NOT VALID",
-    "ALTER TABLE mentoring.blocks ADD FOREIGN KEY (blocked_id) REFERENCES auth.users NOT VALID",
-    "ALTER TABLE mentoring.blocks VALIDATE CONSTRAINT blocks_blocked_id_fkey",
-    "ALTER TABLE auth.users ALTER COLUMN username SET NOT NULL",  # a CHECK says so already
-    "UPDATE auth.users SET last_name = last_name",
-    "CREATE TABLE auth.t AS SELECT id FROM auth.users; CREATE INDEX ON auth.t (id)",
+    "ALTER TABLE auth.probe ADD COLUMN more text, ADD COLUMN points integer NOT NULL DEFAULT 0",
+    "ALTER TABLE auth.probe ADD CONSTRAINT c CHECK (id > 0) NOT VALID",
+    "ALTER TABLE auth.child ADD FOREIGN KEY (id) REFERENCES auth.probe NOT VALID",
+    "ALTER TABLE auth.child VALIDATE CONSTRAINT child_id_check",
+    "ALTER TABLE auth.probe ALTER COLUMN name SET NOT NULL",  # a CHECK says so already
+    "UPDATE auth.probe SET name = 'other'",
+    "CREATE TABLE auth.t AS SELECT id FROM auth.probe; CREATE INDEX ON auth.t (id)",
     "CREATE INDEX ON mentoring.settings (unit)",
-    "CREATE OR REPLACE VIEW auth.v_some AS SELECT id FROM auth.users",
+    "CREATE OR REPLACE VIEW auth.v_probe AS SELECT id FROM auth.probe",
 ]
 
 
@@ -238,8 +246,7 @@ def told_of(dsn: str, statements: str) -> str:
 
 
 def test_what_reads_a_table_while_writers_wait_is_told_and_the_safe_form_is_not(admin: psycopg.Connection) -> None:
-    fill(admin)
-    admin.execute("ALTER TABLE auth.users ADD CONSTRAINT c CHECK (username IS NOT NULL)")
+    admin.execute(PROBE)
     watch(admin)
     assert {statements: told_of(admin.info.dsn, statements) for statements in BREACHES} == BREACHES
     assert [statements for statements in HARMLESS if told_of(admin.info.dsn, statements)] == []
@@ -250,14 +257,15 @@ def test_the_safe_form_of_an_index_is_built_while_others_write_and_can_be_run_ag
 ) -> None:
     add_files(tmp_path, [migration for release in releases() for migration in release])
     index = """
-        DROP INDEX CONCURRENTLY IF EXISTS auth.users_last_name_idx;
-        CREATE INDEX CONCURRENTLY users_last_name_idx ON auth.users (last_name);
+        DROP INDEX CONCURRENTLY IF EXISTS auth.probe_name_idx;
+        CREATE INDEX CONCURRENTLY probe_name_idx ON auth.probe (name);
     """
-    fill(admin)
+    admin.execute(PROBE)
+    admin.execute("ALTER TABLE auth.probe OWNER TO mentorbase_owner")
     watch(admin)
     # As a run that was broken off leaves it.
     admin.execute("SET ROLE mentorbase_owner")
-    admin.execute("CREATE INDEX users_last_name_idx ON auth.users (first_name)")
+    admin.execute("CREATE INDEX probe_name_idx ON auth.probe (id)")
     admin.execute("RESET ROLE")
     (tmp_path / "auth" / "auth.9001.index.sql").write_text(
         "-- An index.\n-- depends: auth.0004.contacts\n-- transactional: false\n"
@@ -269,6 +277,6 @@ def test_the_safe_form_of_an_index_is_built_while_others_write_and_can_be_run_ag
     assert work.failed == []
     assert unsafe(admin) == {}
     assert admin.execute(
-        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid = 'auth.users_last_name_idx'::regclass"
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid = 'auth.probe_name_idx'::regclass"
         " AND indisvalid"
-    ).fetchone() == ("CREATE INDEX users_last_name_idx ON auth.users USING btree (last_name)",)
+    ).fetchone() == ("CREATE INDEX probe_name_idx ON auth.probe USING btree (name)",)
