@@ -10,7 +10,7 @@ from conftest import TestServer
 from mentorbase.catalog import describe
 from mentorbase.migrate import migrate
 from pytest_postgresql.executors import NoopExecutor
-from schema.support import SERVICES, as_deploy, new_database
+from schema.support import SERVICES, Rows, as_deploy, fill, new_database, people, rows
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +49,14 @@ def empty(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[str]:
     """The superuser's DSN of a new database without anything."""
     with new_database(pg_server, f"{pg_template.dbname}_empty") as dsn:
         yield dsn
+
+
+@pytest.fixture(scope="session")
+def written(pg_server: TestServer, pg_template: NoopExecutor) -> Rows:
+    """What people have written: the rows of a database that has some in every table."""
+    with (
+        new_database(pg_server, f"{pg_template.dbname}_written", pg_template.template_dbname) as dsn,
+        psycopg.connect(dsn, autocommit=True) as conn,
+    ):
+        fill(conn)
+        return people(rows(conn))

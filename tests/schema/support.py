@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from conftest import DEPLOY, TestServer
 from mentorbase import resources
-from mentorbase.catalog import OURS
+from mentorbase.catalog import OURS, REFERENCE_TABLES
 from psycopg.conninfo import make_conninfo
 
 SQL = resources.folder("sql")
@@ -348,6 +348,36 @@ def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]
         conn.execute(
             "SELECT id FROM mentoring.transition(%s, %s, %s, 'a reason')", [relationship_id, status, actors[side]]
         )
+
+
+OUR_TABLES: LiteralString = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
+
+Rows = dict[str, list[dict[str, Any]]]
+"""What is in each table, as JSON."""
+
+
+def rows(conn: psycopg.Connection) -> Rows:
+    return {
+        table: [row for (row,) in conn.execute(f"SELECT to_jsonb(t) AS row FROM {table} AS t ORDER BY 1")]
+        for table in found(conn, OUR_TABLES)
+    }
+
+
+def people(found_rows: Rows) -> Rows:
+    """The rows that people wrote: those of reference tables, audited ones too, come and go with migrations."""
+    return {
+        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in REFERENCE_TABLES]
+        for table, its_rows in found_rows.items()
+        if table not in REFERENCE_TABLES
+    }
+
+
+def only_columns_of(kept: Rows, before: Rows) -> Rows:
+    """The rows from before, with the columns that are still there; for the tables that are still there."""
+    return {
+        table: [{column: row[column] for column in now} for now, row in zip(its_rows, before[table], strict=True)]
+        for table, its_rows in kept.items()
+    }
 
 
 # -- The SQL files

@@ -6,12 +6,10 @@ import shutil
 
 import psycopg
 import pytest
-from mentorbase.catalog import REFERENCE_TABLES, describe, differences
+from mentorbase.catalog import describe, differences
 from mentorbase.migrate import migrate, rollback, status
 from mentorbase.resources import folder
-from schema.support import LIVES, SERVICES, as_deploy, fill, found
-
-OUR_TABLES = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
+from schema.support import LIVES, SERVICES, as_deploy, fill, found, only_columns_of, people, rows
 
 
 @pytest.fixture
@@ -21,30 +19,6 @@ def filled(empty):
     with psycopg.connect(empty, autocommit=True) as conn:
         fill(conn)
         yield conn
-
-
-def rows(conn):
-    return {
-        table: [row for (row,) in conn.execute(f"SELECT to_jsonb(t) AS row FROM {table} AS t ORDER BY 1")]
-        for table in found(conn, OUR_TABLES)
-    }
-
-
-def people(found_rows):
-    """The rows that people wrote: those of reference tables, audited ones too, come and go with migrations."""
-    return {
-        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in REFERENCE_TABLES]
-        for table, its_rows in found_rows.items()
-        if table not in REFERENCE_TABLES
-    }
-
-
-def only_columns_of(kept, before):
-    """The rows from before, with the columns that are still there; for the tables that are still there."""
-    return {
-        table: [{column: row[column] for column in now} for now, row in zip(its_rows, before[table], strict=True)]
-        for table, its_rows in kept.items()
-    }
 
 
 def left_behind(conn):
