@@ -17,3 +17,6 @@ DROP VIEW links.v_mentor_board;
 DROP VIEW links.v_mentor_mentee;
 DROP VIEW links.v_people;
 REVOKE USAGE ON SCHEMA links FROM mentorbase_reader;
+
+COMMENT ON SCHEMA links IS
+'What joins services that share a database: functions that know two of them, and what an application does in several at once. Holds no data.';

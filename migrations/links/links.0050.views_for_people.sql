@@ -3,6 +3,9 @@
 
 SET LOCAL ROLE mentorbase_owner;
 
+COMMENT ON SCHEMA links IS
+'What joins services that share a database: views that show people by name, functions that know two services, and what an application does in several at once. Holds no data.';
+
 -- Views for people: what the services' own views show, with names beside the ids and local times beside the instants.
 -- What stands in another table is looked up row by row, as LIMIT 1 has it: a client that opens a view and fetches 200 rows
 -- does not tell the planner so, and a join would then read the whole table.
