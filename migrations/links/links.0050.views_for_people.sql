@@ -18,8 +18,8 @@ SELECT
     u.is_active,
     u.timezone,
     date_trunc('minute', now() AT TIME ZONE u.timezone) AS local_time_now,
-    EXISTS (SELECT FROM teachers.teachers AS t WHERE t.telegram_id = u.telegram_id) AS is_teacher,
-    EXISTS (SELECT FROM students.students AS s WHERE s.telegram_id = u.telegram_id) AS is_student,
+    (SELECT count(*) > 0 FROM teachers.teachers AS x WHERE x.telegram_id = u.telegram_id) AS is_teacher,
+    (SELECT count(*) > 0 FROM students.students AS x WHERE x.telegram_id = u.telegram_id) AS is_student,
     m.mentees,
     e.mentors,
     t.groups_taught,
@@ -140,7 +140,7 @@ SELECT
     t.mentor_timezone,
     b.hours_completed,
     b.completion_rate
-FROM mentoring.v_mentor_board AS b
+FROM mentoring.mentor_mentee_statistics AS b
 LEFT JOIN LATERAL (
     SELECT
         concat_ws(' ', x.first_name, x.last_name) AS mentor_name,
@@ -159,7 +159,9 @@ LEFT JOIN LATERAL (
     SELECT concat_ws(' ', x.first_name, x.last_name) AS mentee_name FROM auth.users AS x
     WHERE x.id = b.mentee_id
     LIMIT 1
-) AS e ON true;
+) AS e ON true
+WHERE b.status IN ('active', 'paused')
+ORDER BY b.mentor_id, b.mentee_id;
 
 COMMENT ON VIEW links.v_mentor_board IS
 'Each mentor''s present mentees with the statistics of their sessions, by name. Filter by mentor_id.';

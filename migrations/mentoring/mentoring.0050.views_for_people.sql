@@ -80,7 +80,8 @@ SELECT
     s.hours_completed,
     s.completion_rate
 FROM mentoring.mentor_mentee_statistics AS s
-WHERE s.status IN ('active', 'paused');
+WHERE s.status IN ('active', 'paused')
+ORDER BY s.mentor_id, s.mentee_id;
 
 CREATE VIEW mentoring.v_profiles AS
 SELECT

@@ -8,11 +8,19 @@ SELECT
     u.language_code,
     u.timezone,
     date_trunc('minute', now() AT TIME ZONE u.timezone) AS local_time_now,
-    EXISTS (SELECT FROM auth.user_contacts AS c WHERE c.user_id = u.id AND c.kind = 'email') AS has_email,
-    EXISTS (SELECT FROM auth.user_contacts AS c WHERE c.user_id = u.id AND c.kind = 'phone') AS has_phone,
+    c.has_email,
+    c.has_phone,
     u.created_at,
     u.created_at AT TIME ZONE u.timezone AS created_local
-FROM auth.users AS u;
+FROM auth.users AS u
+CROSS JOIN
+    LATERAL (
+        SELECT
+            count(*) FILTER (WHERE x.kind = 'email') > 0 AS has_email,
+            count(*) FILTER (WHERE x.kind = 'phone') > 0 AS has_phone
+        FROM auth.user_contacts AS x
+        WHERE x.user_id = u.id
+    ) AS c;
 
 COMMENT ON VIEW auth.v_users IS
 'Everybody, for analysts and support: who an id or a Telegram account is. Without contacts, which are only said to be there or not.';

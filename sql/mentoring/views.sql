@@ -149,6 +149,7 @@ COMMENT ON COLUMN mentoring.mentor_mentee_statistics.completion_rate IS
 'Completed sessions as a share, 0 to 1, of those with an outcome (completed, no_show, cancelled); NULL if there is none.';
 COMMENT ON COLUMN mentoring.mentor_mentee_statistics.accepted_at IS 'When the relationship first became active; NULL if it never was.';
 
+-- The order is that of mentor_mentee_live_pair_key, by which those who ended are left out unread.
 CREATE VIEW mentoring.v_mentor_board AS
 SELECT
     s.mentor_id,
@@ -170,7 +171,8 @@ SELECT
     s.hours_completed,
     s.completion_rate
 FROM mentoring.mentor_mentee_statistics AS s
-WHERE s.status IN ('active', 'paused');
+WHERE s.status IN ('active', 'paused')
+ORDER BY s.mentor_id, s.mentee_id;
 
 COMMENT ON VIEW mentoring.v_mentor_board IS
 'Each mentor''s present mentees with the statistics of their sessions: one row a relationship that is active or paused. Filter by mentor_id.';

@@ -23,8 +23,8 @@ def volume(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[Volume]
     with new_database(pg_server, f"{pg_template.dbname}_volume", pg_template.template_dbname) as dsn:
         known: dict[str, dict[str, Any]] = {}
         with psycopg.connect(dsn, autocommit=True) as admin:
+            fill(admin, TutorWorld(6_000, 1, datetime.now(UTC).date(), tutors=400))
             load(admin)
-            fill(admin, TutorWorld(24_000, 1, datetime.now(UTC).date(), tutors=800))
             for service, module in CALLS.items():
                 known[service] = {}
                 for name, query in module.KNOWN.items():
