@@ -7,7 +7,6 @@ CREATE VIEW quests.v_creative_projects AS
 SELECT
     p.id AS project_id,
     p.project_type,
-    p.user_id,
     p.quest_id,
     p.status,
     p.completed_at,
@@ -16,10 +15,9 @@ SELECT
 FROM quests.creative_projects AS p;
 
 COMMENT ON VIEW quests.v_creative_projects IS
-'What parents make and whether they finished it, for analysts: without what it says. Nothing in it is of what a child did.';
+'What parents make and whether they finished it, for analysts: without what it says, and of letters and goals without whose they are. Nothing in it is of what a child did.';
 COMMENT ON COLUMN quests.v_creative_projects.project_id IS 'The project (creative_projects.id).';
 COMMENT ON COLUMN quests.v_creative_projects.project_type IS 'What it is about: quest, letter or goal.';
-COMMENT ON COLUMN quests.v_creative_projects.user_id IS 'The parent who makes it (auth.users.id).';
 COMMENT ON COLUMN quests.v_creative_projects.quest_id IS
 'The quest that it is (v_quests.quest_id); NULL: none yet, or another kind.';
 COMMENT ON COLUMN quests.v_creative_projects.status IS 'Where it stands: in_progress, completed or abandoned.';

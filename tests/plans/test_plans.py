@@ -1,5 +1,7 @@
 """At a million bookings every query of every service goes by its indexes, and reads no more pages than it may.
 
+Views for people open there as DBeaver opens them.
+
 A new named query needs a line ``-- budget: <n> buffers`` at the end of its header in ``queries.sql`` (the most that any
 call below touches, and some air), and a call in the file of its service here.
 """
@@ -17,6 +19,7 @@ from dao.contract import services as all_services
 from mentorbase.query import Queries, Query
 from plans import mentoring
 from plans.calls import Call
+from plans.jdbc import open_every_view
 from plans.loaded import CALLS, Plan, Volume, explain
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -95,10 +98,14 @@ def test_every_named_query_has_a_budget_beside_it_and_a_call_here() -> None:
     assert CALLS.keys() == {service.service for service in services()}
 
 
-@pytest.mark.xdist_group("volume")
-def test_at_a_million_bookings_every_query_goes_by_its_indexes_and_stays_within_its_budget_of_pages(
-    volume: Volume, subtests: pytest.Subtests
+# One test, so that one worker of those that run the tests loads a million bookings.
+def test_at_a_million_bookings_queries_go_by_indexes_within_their_budgets_and_every_view_opens_as_in_dbeaver(
+    volume: Volume, subtests: pytest.Subtests, request: pytest.FixtureRequest
 ) -> None:
+    if not request.config.getoption("--pgbouncer"):
+        with subtests.test("views"):
+            open_every_view(volume, request.getfixturevalue("jdbc"), subtests)
+
     for asked, question in mentoring.QUESTIONS.items():
         statement = sql.SQL(question.text.format(**volume.known["mentoring"]))  # type: ignore[arg-type]
         with subtests.test(asked), psycopg.connect(volume.dsn, autocommit=True) as conn, conn.transaction():
