@@ -73,7 +73,7 @@ def pg_server() -> Iterator[TestServer]:
         )
         yield found
     else:
-        with server() as embedded:
+        with server(tcp=True) as embedded:  # which JDBC needs
             yield TestServer(host=str(embedded.socket_dir), port=embedded.port)
 
 

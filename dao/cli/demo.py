@@ -176,7 +176,7 @@ def _show_way_in(target: _Target, *, waits: bool) -> None:
         entries = _way_in(target)
         dsn = make_conninfo("", **{key: value for key, value in entries.items() if key != "password"})
         text = "\n".join(f"{key:<9} [bold]{value}[/]" for key, value in entries.items())
-        text += f"\n\nDSN       {dsn}\nBegin with the views mentoring.v_*; every table and column has a comment."
+        text += f"\n\nDSN       {dsn}\nBegin with the views links.v_*; every table and column has a comment."
         if target.private:
             text += f"\n\nIt ends with Enter. {_KEEP}"
     out.print()

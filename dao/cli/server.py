@@ -19,7 +19,7 @@ from ..embedded import Server
 from ..settings import Settings
 from .console import Dsn, Json, migration_bar, out, print_json, progress
 
-_DATABASE, _DEPLOYER, _APPLICATION = "mentorbase", "deployer", "application"
+_DATABASE, _DEPLOYER, _APPLICATION, _ANALYST = "mentorbase", "deployer", "application", "analyst"
 
 
 def default_home() -> Path:
@@ -69,7 +69,7 @@ def up(
         applied = migrator.migrate(
             server.dsn(_DATABASE, _DEPLOYER), progress=migration_bar(bars, "Applying migrations")
         )
-        _admit_application(server)
+        _admit_others(server)
     if json:
         print_json(_document(folder, server) | {"started": fresh, "applied": applied})
     else:
@@ -119,9 +119,14 @@ def _make_database(server: Server) -> None:
             conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
 
 
-def _admit_application(server: Server) -> None:
+def _admit_others(server: Server) -> None:
+    """Let an application in by the socket, and an analyst with the password; only its SCRAM verifier travels."""
     with psycopg.connect(server.dsn(), autocommit=True) as conn:
         _ensure_login(conn, _APPLICATION, sql.SQL("IN ROLE mentorbase_app"))
+        _ensure_login(conn, _ANALYST, sql.SQL("IN ROLE mentorbase_reader"))
+        password = (server.password or "").encode()
+        verifier = conn.pgconn.encrypt_password(password, _ANALYST.encode(), b"scram-sha-256").decode()
+        conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(_ANALYST), verifier))
 
 
 def _ensure_login(conn: psycopg.Connection, name: str, options: sql.SQL) -> None:
@@ -140,6 +145,7 @@ def _document(home: Path, server: Server) -> dict[str, object]:
             "user": "postgres",
             "password": server.password,
         },
+        "analyst": _ANALYST,
         "dsn": server.dsn(_DATABASE, _DEPLOYER),
         "application_dsn": server.dsn(_DATABASE, _APPLICATION),
     }
@@ -150,14 +156,15 @@ def _show(home: Path, server: Server, *, fresh: bool) -> None:
         "Host": "127.0.0.1",
         "Port": str(server.port),
         "Database": _DATABASE,
-        "Username": "postgres",
+        "Username": _ANALYST,
         "Password": server.password or "",
     }
     begun = "has started" if fresh else "runs already"
     out.print(f"PostgreSQL {server.version} {begun}; its data is in {home}.", markup=False, soft_wrap=True)
     text = "\n".join(f"{key:<9} [bold]{value}[/]" for key, value in entries.items())
     out.print(Panel(text, title="Enter in DBeaver", title_align="left", expand=False))
-    out.print("Begin with the views mentoring.v_*; every table and column has a comment.")
+    out.print("Begin with the views links.v_*; every view and column has a comment.")
+    out.print("Username postgres, with the same password, may also edit, and sees the tables.")
     for what, user in (("mentorbase", _DEPLOYER), ("an application", _APPLICATION)):
         out.print(f"\nFor {what}:", markup=False)
         out.print(f"export MENTORBASE_DSN='{_quoted(server, user)}'", markup=False, soft_wrap=True)

@@ -12,3 +12,6 @@ ON auth.user_contacts TO auth_app;
 
 GRANT USAGE ON SCHEMA auth TO mentorbase_reader;
 GRANT SELECT ON auth.v_audit_log TO mentorbase_reader;
+
+GRANT USAGE ON TYPE auth.user_role TO mentorbase_reader;
+GRANT SELECT ON auth.v_users TO mentorbase_reader;

@@ -83,3 +83,7 @@ getcourse.v_active_mappings, getcourse.v_pending_webhooks, getcourse.v_pending_n
 getcourse.v_webhook_backlog, getcourse.v_notification_backlog, getcourse.v_queues, getcourse.v_webhook_quarantine,
 getcourse.v_application_logs, getcourse.v_error_logs, getcourse.v_table_sizes, getcourse.v_audit_log
 TO mentorbase_reader;
+
+GRANT SELECT ON
+getcourse.v_mapping_versions, getcourse.v_webhook_events, getcourse.v_notifications, getcourse.v_unreachable_mentors
+TO mentorbase_reader;

@@ -43,7 +43,7 @@ COMMENT ON CONSTRAINT publications_mentor_id_fkey ON mentoring.publications IS '
 CREATE SCHEMA links;
 
 COMMENT ON SCHEMA links IS
-'What joins services that share a database: functions that know two of them, and what an application does in several at once. Holds no data.';
+'What joins services that share a database: views that show people by name, functions that know two services, and what an application does in several at once. Holds no data.';
 
 -- The teaching services know people by telegram_id, and follow it where it changes.
 ALTER TABLE teachers.teachers

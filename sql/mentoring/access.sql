@@ -70,3 +70,8 @@ mentoring.publish(bigint, mentoring.publication_kind, text, text, bigint) TO men
 GRANT SELECT, INSERT (mentor_id, kind, reference, title) ON mentoring.publications TO mentoring_app;
 
 GRANT SELECT ON mentoring.v_audit_log TO mentorbase_reader;
+
+GRANT USAGE ON TYPE mentoring.publication_kind TO mentorbase_reader;
+GRANT SELECT ON
+mentoring.v_profiles, mentoring.v_subjects, mentoring.v_bookings, mentoring.v_booking_history, mentoring.v_publications
+TO mentorbase_reader;

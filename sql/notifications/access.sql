@@ -33,3 +33,8 @@ GRANT SELECT ON
 notifications.v_notifications, notifications.v_notification_backlog, notifications.v_notification_logs,
 notifications.v_audit_log
 TO mentorbase_reader;
+
+GRANT SELECT ON
+notifications.v_queues, notifications.v_user_notification_settings, notifications.v_unreachable_recipients,
+notifications.v_notification_templates
+TO mentorbase_reader;

@@ -262,3 +262,6 @@ TO mentorbase_reader;
 GRANT SELECT ON
 quests.v_quests, quests.v_quest_history, quests.v_consent_changes, quests.v_privacy_reads, quests.v_audit_log
 TO mentorbase_reader;
+
+GRANT USAGE ON TYPE quests.project_type, quests.project_status TO mentorbase_reader;
+GRANT SELECT ON quests.v_creative_projects TO mentorbase_reader;

@@ -24,3 +24,5 @@ GRANT USAGE ON TYPE students.enrollment_status TO mentorbase_reader;
 GRANT SELECT ON
 students.v_students, students.v_student_languages, students.v_group_enrollments, students.v_audit_log
 TO mentorbase_reader;
+
+GRANT SELECT ON students.v_group_enrollments_history TO mentorbase_reader;

@@ -60,3 +60,9 @@ GRANT SELECT ON
 tutormax.v_tutor_dashboard, tutormax.v_churn_watchlist, tutormax.v_intervention_outcomes,
 tutormax.v_interventions_history, tutormax.v_audit_log
 TO mentorbase_reader;
+
+GRANT USAGE ON TYPE tutormax.session_status, tutormax.metric_window TO mentorbase_reader;
+GRANT SELECT ON
+tutormax.v_sessions, tutormax.v_student_feedback, tutormax.v_performance_metrics, tutormax.v_churn_predictions,
+tutormax.v_tutor_events
+TO mentorbase_reader;

@@ -1,6 +1,9 @@
+-- What stands beside an id is looked up row by row, as LIMIT 1 has it: a client that opens a view and fetches 200 rows
+-- does not tell the planner so, and a join would then read the whole table.
 CREATE VIEW tutormax.v_tutor_dashboard AS
 SELECT
     t.tutor_id,
+    t.name AS tutor_name,
     t.status,
     t.subjects,
     t.onboarding_date,
@@ -41,15 +44,28 @@ LEFT JOIN LATERAL (
     ORDER BY x.calculation_date DESC, x.definition_version DESC
     LIMIT 1
 ) AS m ON true
-LEFT JOIN tutormax.tutor_performance_metrics AS w
-    ON
-        t.tutor_id = w.tutor_id AND w.metric_window = '7d' AND m.calculation_date = w.calculation_date
-        AND m.definition_version = w.definition_version
-LEFT JOIN tutormax.tutor_performance_metrics AS q
-    ON
-        t.tutor_id = q.tutor_id AND q.metric_window = '90d' AND m.calculation_date = q.calculation_date
-        AND m.definition_version = q.definition_version
-LEFT JOIN tutormax.churn_predictions AS p ON t.tutor_id = p.tutor_id AND p.is_current
+LEFT JOIN LATERAL (
+    SELECT x.performance_tier, x.sessions_completed
+    FROM tutormax.tutor_performance_metrics AS x
+    WHERE
+        x.tutor_id = t.tutor_id AND x.metric_window = '7d' AND x.calculation_date = m.calculation_date
+        AND x.definition_version = m.definition_version
+    LIMIT 1
+) AS w ON true
+LEFT JOIN LATERAL (
+    SELECT x.avg_rating, x.no_show_rate
+    FROM tutormax.tutor_performance_metrics AS x
+    WHERE
+        x.tutor_id = t.tutor_id AND x.metric_window = '90d' AND x.calculation_date = m.calculation_date
+        AND x.definition_version = m.definition_version
+    LIMIT 1
+) AS q ON true
+LEFT JOIN LATERAL (
+    SELECT x.churn_score, x.risk_level, x.prediction_date
+    FROM tutormax.churn_predictions AS x
+    WHERE x.tutor_id = t.tutor_id AND x.is_current
+    LIMIT 1
+) AS p ON true
 LEFT JOIN LATERAL (
     SELECT
         count(*) AS live,
@@ -59,8 +75,9 @@ LEFT JOIN LATERAL (
 ) AS i ON true;
 
 COMMENT ON VIEW tutormax.v_tutor_dashboard IS
-'How each tutor does: the latest metrics over 30 days beside those of 7 and 90, the current prediction, and what is being done. One row a tutor, without names.';
+'How each tutor does: the latest metrics over 30 days beside those of 7 and 90, the current prediction, and what is being done. One row a tutor.';
 COMMENT ON COLUMN tutormax.v_tutor_dashboard.tutor_id IS 'The tutor.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.tutor_name IS 'What the tutor is called. Personal data.';
 COMMENT ON COLUMN tutormax.v_tutor_dashboard.status IS 'Whether the tutor teaches: active, inactive, churned.';
 COMMENT ON COLUMN tutormax.v_tutor_dashboard.subjects IS 'What the tutor teaches.';
 COMMENT ON COLUMN tutormax.v_tutor_dashboard.onboarding_date IS 'When the tutor began on the platform.';
@@ -102,6 +119,7 @@ COMMENT ON COLUMN tutormax.v_tutor_dashboard.next_due_date IS 'The earliest day 
 CREATE VIEW tutormax.v_churn_watchlist AS
 SELECT
     p.tutor_id,
+    t.name AS tutor_name,
     t.status,
     p.churn_score,
     p.risk_level,
@@ -121,7 +139,11 @@ SELECT
     i.assigned_to,
     i.due_date
 FROM tutormax.churn_predictions AS p
-INNER JOIN tutormax.tutors AS t ON p.tutor_id = t.tutor_id
+LEFT JOIN LATERAL (
+    SELECT x.name, x.status FROM tutormax.tutors AS x
+    WHERE x.tutor_id = p.tutor_id
+    LIMIT 1
+) AS t ON true
 LEFT JOIN LATERAL (
     SELECT x.churn_score
     FROM tutormax.churn_predictions AS x
@@ -148,6 +170,7 @@ WHERE p.is_current AND p.churn_score >= 51;
 COMMENT ON VIEW tutormax.v_churn_watchlist IS
 'Tutors who are likely to leave: those still here whose current prediction is High or Critical, and what is being done for them. Sort by churn_score.';
 COMMENT ON COLUMN tutormax.v_churn_watchlist.tutor_id IS 'The tutor.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.tutor_name IS 'What the tutor is called. Personal data.';
 COMMENT ON COLUMN tutormax.v_churn_watchlist.status IS 'Whether the tutor teaches: active or inactive.';
 COMMENT ON COLUMN tutormax.v_churn_watchlist.churn_score IS 'How likely they are to leave, 51 to 100.';
 COMMENT ON COLUMN tutormax.v_churn_watchlist.risk_level IS 'High from 51, Critical from 76.';
@@ -171,6 +194,7 @@ CREATE VIEW tutormax.v_intervention_outcomes AS
 SELECT
     i.intervention_id,
     i.tutor_id,
+    t.name AS tutor_name,
     i.intervention_type,
     i.status,
     i.outcome,
@@ -191,7 +215,11 @@ SELECT
     t.status AS tutor_status,
     t.churned_at
 FROM tutormax.interventions AS i
-INNER JOIN tutormax.tutors AS t ON i.tutor_id = t.tutor_id
+LEFT JOIN LATERAL (
+    SELECT x.name, x.status, x.churned_at FROM tutormax.tutors AS x
+    WHERE x.tutor_id = i.tutor_id
+    LIMIT 1
+) AS t ON true
 LEFT JOIN LATERAL (
     SELECT x.churn_score
     FROM tutormax.churn_predictions AS x
@@ -229,6 +257,7 @@ COMMENT ON VIEW tutormax.v_intervention_outcomes IS
 'What interventions led to: scores, ratings and tiers before one was opened and since it ended. One row an intervention, without its reason in words.';
 COMMENT ON COLUMN tutormax.v_intervention_outcomes.intervention_id IS 'The intervention.';
 COMMENT ON COLUMN tutormax.v_intervention_outcomes.tutor_id IS 'For whom it was.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.tutor_name IS 'What the tutor is called. Personal data.';
 COMMENT ON COLUMN tutormax.v_intervention_outcomes.intervention_type IS 'What was done, such as coaching.';
 COMMENT ON COLUMN tutormax.v_intervention_outcomes.status IS
 'Where it stands: open, assigned, in_progress; completed and dismissed have ended.';
@@ -281,6 +310,226 @@ COMMENT ON COLUMN tutormax.v_interventions_history.actor_kind IS 'As what the ac
 COMMENT ON COLUMN tutormax.v_interventions_history.actor_id IS
 'Who took it (auth.users.id); NULL for the system and for a database role that edited by hand.';
 COMMENT ON COLUMN tutormax.v_interventions_history.occurred_at IS 'When: the start of the transaction.';
+
+CREATE VIEW tutormax.v_sessions AS
+SELECT
+    s.session_id,
+    s.tutor_id,
+    t.tutor_name,
+    s.student_id,
+    u.grade_level,
+    s.subject,
+    s.scheduled_start,
+    s.actual_start,
+    round(extract(EPOCH FROM s.actual_start - s.scheduled_start) / 60)::integer AS minutes_late,
+    s.duration_minutes,
+    s.session_number,
+    s.status,
+    s.engagement_score,
+    s.learning_objectives_met,
+    f.overall_rating
+FROM tutormax.sessions AS s
+LEFT JOIN LATERAL (
+    SELECT x.name AS tutor_name FROM tutormax.tutors AS x
+    WHERE x.tutor_id = s.tutor_id
+    LIMIT 1
+) AS t ON true
+LEFT JOIN LATERAL (
+    SELECT x.grade_level FROM tutormax.students AS x
+    WHERE x.student_id = s.student_id
+    LIMIT 1
+) AS u ON true
+LEFT JOIN LATERAL (
+    SELECT x.overall_rating FROM tutormax.student_feedback AS x
+    WHERE x.session_id = s.session_id
+    LIMIT 1
+) AS f ON true;
+
+COMMENT ON VIEW tutormax.v_sessions IS
+'Every session with its tutor''s name and how it was rated, for analysts. Students, who may be children, are not named.';
+COMMENT ON COLUMN tutormax.v_sessions.session_id IS 'The session.';
+COMMENT ON COLUMN tutormax.v_sessions.tutor_id IS 'Who teaches.';
+COMMENT ON COLUMN tutormax.v_sessions.tutor_name IS 'What the tutor is called. Personal data.';
+COMMENT ON COLUMN tutormax.v_sessions.student_id IS 'Who learns.';
+COMMENT ON COLUMN tutormax.v_sessions.grade_level IS 'What class the student is in; NULL: not known.';
+COMMENT ON COLUMN tutormax.v_sessions.subject IS 'What is taught.';
+COMMENT ON COLUMN tutormax.v_sessions.scheduled_start IS 'When it was to begin. Metrics count it on this day, in UTC.';
+COMMENT ON COLUMN tutormax.v_sessions.actual_start IS 'When it began; NULL: it did not, or nobody recorded it.';
+COMMENT ON COLUMN tutormax.v_sessions.minutes_late IS
+'How many minutes later than scheduled it began; below 0: earlier; NULL: as actual_start.';
+COMMENT ON COLUMN tutormax.v_sessions.duration_minutes IS 'How long it lasted, or was to last, in minutes.';
+COMMENT ON COLUMN tutormax.v_sessions.session_number IS
+'The how-manieth session of this student with this tutor it is, from 1.';
+COMMENT ON COLUMN tutormax.v_sessions.status IS
+'How it stands: scheduled, completed, no_show_tutor, no_show_student, cancelled or rescheduled.';
+COMMENT ON COLUMN tutormax.v_sessions.engagement_score IS 'How much the student took part, 0 to 1; NULL: not measured.';
+COMMENT ON COLUMN tutormax.v_sessions.learning_objectives_met IS
+'Whether what was to be learned was learned; NULL: nobody said.';
+COMMENT ON COLUMN tutormax.v_sessions.overall_rating IS 'How the student rated it, 1 to 5; NULL: not rated.';
+
+CREATE VIEW tutormax.v_student_feedback AS
+SELECT
+    f.feedback_id,
+    f.session_id,
+    f.tutor_id,
+    (
+        SELECT x.name FROM tutormax.tutors AS x
+        WHERE x.tutor_id = f.tutor_id
+    ) AS tutor_name,
+    f.student_id,
+    f.overall_rating,
+    f.subject_knowledge_rating,
+    f.communication_rating,
+    f.patience_rating,
+    f.engagement_rating,
+    f.helpfulness_rating,
+    f.is_first_session,
+    f.would_recommend,
+    f.submitted_at
+FROM tutormax.student_feedback AS f;
+
+COMMENT ON VIEW tutormax.v_student_feedback IS
+'How students rated sessions, for analysts: the figures, and nothing of what students, who may be children, said in words.';
+COMMENT ON COLUMN tutormax.v_student_feedback.feedback_id IS 'Row number, without meaning.';
+COMMENT ON COLUMN tutormax.v_student_feedback.session_id IS 'The session that it is about.';
+COMMENT ON COLUMN tutormax.v_student_feedback.tutor_id IS 'That session''s tutor.';
+COMMENT ON COLUMN tutormax.v_student_feedback.tutor_name IS 'What the tutor is called. Personal data.';
+COMMENT ON COLUMN tutormax.v_student_feedback.student_id IS 'That session''s student.';
+COMMENT ON COLUMN tutormax.v_student_feedback.overall_rating IS 'How good it was altogether, 1 (bad) to 5 (very good).';
+COMMENT ON COLUMN tutormax.v_student_feedback.subject_knowledge_rating IS
+'How well the tutor knows the subject, 1 to 5; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.communication_rating IS
+'How well the tutor explains, 1 to 5; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.patience_rating IS 'How patient the tutor was, 1 to 5; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.engagement_rating IS
+'How much the tutor drew the student in, 1 to 5; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.helpfulness_rating IS 'How much it helped, 1 to 5; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.is_first_session IS
+'Whether it was the student''s first session with this tutor.';
+COMMENT ON COLUMN tutormax.v_student_feedback.would_recommend IS
+'Whether the student would recommend the tutor; NULL: not said.';
+COMMENT ON COLUMN tutormax.v_student_feedback.submitted_at IS
+'When the student said it. Metrics count it on this day, in UTC.';
+
+CREATE VIEW tutormax.v_performance_metrics AS
+SELECT
+    m.tutor_id,
+    (
+        SELECT x.name FROM tutormax.tutors AS x
+        WHERE x.tutor_id = m.tutor_id
+    ) AS tutor_name,
+    m.metric_window,
+    m.calculation_date,
+    m.definition_version,
+    m.performance_tier,
+    m.sessions_total,
+    m.sessions_settled,
+    m.sessions_completed,
+    m.completion_rate,
+    m.no_show_count,
+    m.no_show_rate,
+    m.student_no_show_count,
+    m.reschedule_count,
+    m.reschedule_rate,
+    m.avg_rating,
+    m.rating_count,
+    m.first_session_count,
+    m.first_session_success_rate,
+    m.engagement_score,
+    m.learning_objectives_met_pct
+FROM tutormax.tutor_performance_metrics AS m;
+
+COMMENT ON VIEW tutormax.v_performance_metrics IS
+'The metrics of every tutor, window and day, for analysts: how a tutor did over time. v_tutor_dashboard has the latest.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.tutor_id IS 'The tutor.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.tutor_name IS 'What the tutor is called. Personal data.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.metric_window IS 'Over how many days: 7d, 30d or 90d.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.calculation_date IS 'The last of these days (UTC).';
+COMMENT ON COLUMN tutormax.v_performance_metrics.definition_version IS
+'By which version of the definitions they were computed.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.performance_tier IS
+'How the tutor did: exemplary, strong, developing, needs_attention, at_risk; NULL: too few sessions.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.sessions_total IS
+'Sessions that were to begin in the window, whatever became of them.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.sessions_settled IS 'Those of which it is known what became of them.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.sessions_completed IS 'Those that took place.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.completion_rate IS
+'Share of the settled ones that took place, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.no_show_count IS 'Those to which the tutor did not come.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.no_show_rate IS 'Their share of the settled ones, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.student_no_show_count IS 'Those to which the student did not come.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.reschedule_count IS 'Those that were rescheduled.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.reschedule_rate IS 'Their share of the settled ones, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.avg_rating IS 'Mean rating by students, 1 to 5; NULL: none.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.rating_count IS 'How many ratings that is the mean of.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.first_session_count IS 'How many first sessions were rated.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.first_session_success_rate IS
+'Share of them rated 4 or 5, 0 to 1; NULL: none was rated.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.engagement_score IS
+'Mean engagement of students in completed sessions, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_performance_metrics.learning_objectives_met_pct IS
+'Percentage of completed sessions whose objectives were met, where somebody said so.';
+
+CREATE VIEW tutormax.v_churn_predictions AS
+SELECT
+    p.prediction_id,
+    p.tutor_id,
+    (
+        SELECT x.name FROM tutormax.tutors AS x
+        WHERE x.tutor_id = p.tutor_id
+    ) AS tutor_name,
+    p.prediction_date,
+    p.churn_score,
+    p.risk_level,
+    p.probability_1d,
+    p.probability_7d,
+    p.probability_30d,
+    p.probability_90d,
+    p.contributing_factors,
+    p.model_version,
+    p.feature_cutoff,
+    p.is_current
+FROM tutormax.churn_predictions AS p;
+
+COMMENT ON VIEW tutormax.v_churn_predictions IS
+'Every prediction, for analysts: how a score has changed, and how models compare. v_churn_watchlist has the current ones that matter.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.prediction_id IS 'The prediction.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.tutor_id IS 'Whom it is about.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.tutor_name IS 'What the tutor is called. Personal data.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.prediction_date IS 'When it was made.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.churn_score IS 'How likely the tutor is to leave, 0 to 100.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.risk_level IS 'What the score means: Low, Medium, High, Critical.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.probability_1d IS
+'Probability that the tutor leaves within 1 day of prediction_date, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.probability_7d IS 'The same within 7 days.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.probability_30d IS 'The same within 30 days.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.probability_90d IS 'The same within 90 days.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.contributing_factors IS 'What the model goes by: factors and weights.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.model_version IS 'Which model said it.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.feature_cutoff IS 'Until when the model knew what had happened.';
+COMMENT ON COLUMN tutormax.v_churn_predictions.is_current IS 'Whether it is the latest of a tutor who has not left.';
+
+CREATE VIEW tutormax.v_tutor_events AS
+SELECT
+    e.event_id,
+    e.tutor_id,
+    (
+        SELECT x.name FROM tutormax.tutors AS x
+        WHERE x.tutor_id = e.tutor_id
+    ) AS tutor_name,
+    e.event_type,
+    e.event_timestamp,
+    e.source
+FROM tutormax.tutor_events AS e;
+
+COMMENT ON VIEW tutormax.v_tutor_events IS
+'What tutors did, such as logins and reschedules, for analysts: all but what else the source says. Filter by event_timestamp.';
+COMMENT ON COLUMN tutormax.v_tutor_events.event_id IS 'Order in which events were recorded.';
+COMMENT ON COLUMN tutormax.v_tutor_events.tutor_id IS 'Who did it.';
+COMMENT ON COLUMN tutormax.v_tutor_events.tutor_name IS 'What the tutor is called. Personal data.';
+COMMENT ON COLUMN tutormax.v_tutor_events.event_type IS 'What happened, such as login or reschedule.';
+COMMENT ON COLUMN tutormax.v_tutor_events.event_timestamp IS 'When it happened.';
+COMMENT ON COLUMN tutormax.v_tutor_events.source IS 'The system that reports it, such as web.';
 
 CREATE VIEW tutormax.v_audit_log AS
 SELECT

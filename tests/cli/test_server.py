@@ -113,6 +113,13 @@ def test_the_logins_of_the_package_and_of_an_application_are_no_superusers(shown
         assert ask(dsn, f"SELECT pg_has_role('{role}', 'USAGE')") is True
 
 
+def test_an_analyst_reads_views_and_no_table(shown: dict[str, Any]) -> None:
+    analyst = make_conninfo(**shown["server"] | {"user": shown["analyst"]})
+    assert ask(analyst, "SELECT count(*) FROM links.v_people") == 0
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ask(analyst, "SELECT count(*) FROM auth.users")
+
+
 def test_a_backup_is_restored_beside(tmp_path: Path, shown: dict[str, Any]) -> None:
     assert mentorbase("backup", "auth", "--to", "dump", "--dsn", shown["dsn"], cwd=tmp_path).returncode == 0
     with psycopg.connect(shown["dsn"], autocommit=True) as conn:
@@ -149,6 +156,7 @@ def test_up_tells_a_person_what_to_enter_in_dbeaver(home: Path, shown: dict[str,
     assert f"PostgreSQL {shown['version']} runs already; its data is in {home}.\n" in done.stdout
     for name, value in (("Host", "127.0.0.1"), ("Port", shown["server"]["port"]), ("Database", "mentorbase")):
         assert f"{name:<9} {value} " in done.stdout
+    assert "Username  analyst " in done.stdout
     assert f"Password  {shown['server']['password']} " in done.stdout
     assert f"export MENTORBASE_DSN='{shown['dsn']}'\n" in done.stdout
     assert f"export MENTORBASE_DSN='{shown['application_dsn']}'\n" in done.stdout

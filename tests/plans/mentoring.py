@@ -194,7 +194,6 @@ QUESTIONS = {
         "SELECT * FROM mentoring.v_mentor_board WHERE mentor_id = {mentor_of_15}",
         150,
         {OF_MENTOR, STATISTICS},
-        {RELATION},  # PostgreSQL before 18 joins the table with itself
     ),
     "how full a mentor is": Question(
         READER,

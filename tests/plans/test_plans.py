@@ -1,5 +1,7 @@
 """At a million bookings every query of every service goes by its indexes, and reads no more pages than it may.
 
+Views for people open there as DBeaver opens them.
+
 A new named query needs a line ``-- budget: <n> buffers`` at the end of its header in ``queries.sql`` (the most that any
 call below touches, and some air), and a call in the file of its service here.
 """
@@ -7,153 +9,29 @@ call below touches, and some air), and a call in the file of its service here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Set
 from itertools import product
 from typing import Any
 
 import psycopg
 import pytest
-from conftest import TestServer
 from dao.contract import services as all_services
 from mentorbase.query import Queries, Query
-from plans import auth, calendar, getcourse, groups, links, mentoring, notifications, quests, students, teachers
+from plans import mentoring
 from plans.calls import Call
-from plans.volume import load
+from plans.jdbc import open_every_view
+from plans.loaded import CALLS, Plan, Volume, explain
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from pytest_postgresql.executors import NoopExecutor
-from schema.support import new_database
 
-CALLS = {
-    module.__name__.rpartition(".")[2]: module
-    for module in (auth, calendar, getcourse, groups, links, mentoring, notifications, quests, students, teachers)
-}
 ELSEWHERE = {"tutormax"}
 """Has a volume of its own, in tests/tutormax/test_plans.py."""
 PLANS = ("force_custom_plan", "force_generic_plan")
 BUDGET = re.compile(rb"\A(?:--[^\n]*\n)*?-- budget: (\d+) buffers\n(?!--)")
 
-# Tables of the services that do not grow with the platform; all others must be large in the volume.
-SMALL = re.compile(
-    r"\w+\.(\w+_transitions|settings|notification_templates|(channel|bot)_pauses|audit_log\w*"
-    r"|(notification|application|error)_logs_y\w+)"
-)
-LARGE = 300  # rows
-
-TWINS = {
-    "mentor_mentee_id_mentor_id_mentee_id_key": "mentor_mentee_pkey",
-    "subjects_id_user_id_key": "subjects_pkey",
-    "lessons_id_starts_at_ends_at_occupies_key": "lessons_pkey",
-}
-"""An index that begins with the whole key of another does as well."""
-
 
 def services() -> list[type[Queries[Any]]]:
     return [service for service in all_services() if service.service not in ELSEWHERE]
-
-
-@dataclass(frozen=True)
-class Volume:
-    """The loaded database, and whom and what to ask it for.
-
-    Attributes:
-        growing: its large tables.
-        known: by service.
-    """
-
-    dsn: str
-    growing: list[str]
-    known: Mapping[str, Mapping[str, Any]]
-
-    def resolve(self, service: str, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self.resolve(service, one) for one in value]
-        return self.known[service][value[1:]] if isinstance(value, str) and value.startswith("@") else value
-
-
-@pytest.fixture(scope="module")
-def volume(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[Volume]:
-    """A database with a million bookings, which nothing changes."""
-    with new_database(pg_server, f"{pg_template.dbname}_volume", pg_template.template_dbname) as dsn:
-        known: dict[str, dict[str, Any]] = {}
-        with psycopg.connect(dsn, autocommit=True) as admin:
-            load(admin)
-            for service, module in CALLS.items():
-                known[service] = {}
-                for name, query in module.KNOWN.items():
-                    [[known[service][name]]] = admin.execute(query.format(**known[service])).fetchall()
-            growing = large_tables(admin)
-        yield Volume(dsn, growing, known)
-
-
-def large_tables(admin: psycopg.Connection) -> list[str]:
-    """The tables that grow, which is all but the small ones; each must have its rows."""
-    found = admin.execute(
-        "SELECT c.oid::regclass::text, c.reltuples"
-        " FROM pg_class AS c INNER JOIN pg_namespace AS n ON c.relnamespace = n.oid"
-        " WHERE c.relkind = 'r' AND n.nspname = ANY(%s) ORDER BY 1",
-        [list(CALLS)],
-    ).fetchall()
-    growing = {table: rows for table, rows in found if not SMALL.fullmatch(table)}
-    assert {table: rows for table, rows in growing.items() if rows < LARGE} == {}
-    return list(growing)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a statement did.
-
-    Attributes:
-        nodes: of its plan.
-        scans: how often it scanned each growing table, functions and triggers included.
-    """
-
-    nodes: list[dict[str, Any]]
-    scans: dict[str, int]
-
-    @property
-    def pages(self) -> int:
-        return int(self.nodes[0]["Shared Hit Blocks"] + self.nodes[0]["Shared Read Blocks"])
-
-    @property
-    def indexes(self) -> set[str]:
-        return {TWINS.get(name, name) for node in self.nodes if (name := node.get("Index Name"))}
-
-    @property
-    def read_alone(self) -> set[str]:
-        """The indexes that are read without their table."""
-        kinds: dict[str, set[str]] = {}
-        for node in self.nodes:
-            if name := node.get("Index Name"):
-                kinds.setdefault(name, set()).add(node["Node Type"])
-        return {name for name, kind in kinds.items() if kind == {"Index Only Scan"}}
-
-
-def explain(conn: psycopg.Connection, volume: Volume, statement: sql.Composable) -> Plan:
-    before = scans(conn, volume)
-    how = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) ")
-    [[found]] = conn.execute(how + statement, prepare=False).fetchall()
-    seen = {table: count - before[table] for table, count in scans(conn, volume).items()}
-    return Plan(list(nodes(found[0]["Plan"])), {table: count for table, count in seen.items() if count})
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", []):
-        yield from nodes(child)
-
-
-def scans(conn: psycopg.Connection, volume: Volume) -> dict[str, int]:
-    """Sequential scans of each growing table by the open transaction."""
-    found = conn.execute(
-        "SELECT schemaname || '.' || relname, seq_scan FROM pg_stat_xact_user_tables"
-        " WHERE schemaname || '.' || relname = ANY(%s)",
-        [volume.growing],
-        prepare=False,
-    ).fetchall()
-    assert len(found) == len(volume.growing)
-    return dict(found)
 
 
 def plan_of(volume: Volume, service: type[Queries[Any]], name: str, call: Call, plans: str) -> Plan:
@@ -221,9 +99,13 @@ def test_every_named_query_has_a_budget_beside_it_and_a_call_here() -> None:
 
 
 # One test, so that one worker of those that run the tests loads a million bookings.
-def test_at_a_million_bookings_every_query_goes_by_its_indexes_and_stays_within_its_budget_of_pages(
-    volume: Volume, subtests: pytest.Subtests
+def test_at_a_million_bookings_queries_go_by_indexes_within_their_budgets_and_every_view_opens_as_in_dbeaver(
+    volume: Volume, subtests: pytest.Subtests, request: pytest.FixtureRequest
 ) -> None:
+    if not request.config.getoption("--pgbouncer"):
+        with subtests.test("views"):
+            open_every_view(volume, request.getfixturevalue("jdbc"), subtests)
+
     for asked, question in mentoring.QUESTIONS.items():
         statement = sql.SQL(question.text.format(**volume.known["mentoring"]))  # type: ignore[arg-type]
         with subtests.test(asked), psycopg.connect(volume.dsn, autocommit=True) as conn, conn.transaction():

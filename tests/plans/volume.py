@@ -10,6 +10,7 @@ from typing import LiteralString
 import psycopg
 from conftest import ensure_login
 from mentorbase.generate import Scale, World, copy, transactions
+from mentorbase.generate.tutormax import TutorWorld, finish, tutors
 from plans import quests
 from quests.family import EDU, PAS
 
@@ -138,7 +139,7 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
     admin.execute("SET maintenance_work_mem = '256MB'")
     for loads in transactions(World(scale, 1, today)):
         if loads[0].table.startswith("tutormax."):
-            continue  # has a volume of its own
+            continue  # as many tutors as bookings would have, of whom a few will do
         with admin.transaction():
             for rows in loads:
                 admin.execute(f"SET LOCAL mentorbase.actor = '{rows.actor}'")
@@ -159,6 +160,8 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
         admin.execute(_BOT)
         if scale not in (Scale.TINY, Scale.SMALL):
             admin.execute(quests.ROWS)
+    if scale not in (Scale.TINY, Scale.SMALL):
+        load_tutors(admin, TutorWorld(6_000, 1, today, tutors=400))
     ensure_login(admin, PAS, "IN ROLE pas_bot_user")
     ensure_login(admin, EDU, "IN ROLE inner_edu_user")
     # Pages become all-visible only once the commit is known to be on disk.
@@ -166,6 +169,15 @@ def load(admin: psycopg.Connection[tuple[object, ...]], scale: Scale = Scale.ONE
     # ANALYZE takes a sample at random; a large one makes the same plans each time.
     admin.execute("SET default_statistics_target = 1000")
     admin.execute("VACUUM (ANALYZE)")
+
+
+def load_tutors(admin: psycopg.Connection[tuple[object, ...]], world: TutorWorld) -> None:
+    for loads in tutors(world):
+        with admin.transaction():
+            admin.execute("SET LOCAL mentorbase.actor = 'system'")
+            for rows in loads:
+                copy(admin, rows)
+    finish(admin, world.as_of)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ MATRIX = {
     "mentorbase_app": {"quests_transitions": "S"},
     "mentorbase_reader": {
         "v_quests": "S",
+        "v_creative_projects": "S",
         "v_quest_history": "S",
         "v_consent_changes": "S",
         "v_privacy_reads": "S",

@@ -134,8 +134,8 @@ CHANGES = {
         "ALTER TABLE mentoring.user_profiles ALTER COLUMN timezone DROP DEFAULT",
     ),
     "column collation": (
-        "different: column auth.users.last_name",
-        'ALTER TABLE auth.users ALTER COLUMN last_name TYPE text COLLATE "C"',
+        "different: column auth.users.username",
+        'ALTER TABLE auth.users ALTER COLUMN username TYPE text COLLATE "C"',
     ),
     "column not null": (
         "different: column mentoring.user_profiles.mentor_bio",

@@ -1,0 +1,272 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DROP VIEW tutormax.v_tutor_events;
+DROP VIEW tutormax.v_churn_predictions;
+DROP VIEW tutormax.v_performance_metrics;
+DROP VIEW tutormax.v_student_feedback;
+DROP VIEW tutormax.v_sessions;
+REVOKE USAGE ON TYPE tutormax.session_status, tutormax.metric_window FROM mentorbase_reader;
+
+DROP VIEW tutormax.v_intervention_outcomes;
+DROP VIEW tutormax.v_churn_watchlist;
+DROP VIEW tutormax.v_tutor_dashboard;
+
+CREATE VIEW tutormax.v_tutor_dashboard AS
+SELECT
+    t.tutor_id,
+    t.status,
+    t.subjects,
+    t.onboarding_date,
+    t.churned_at,
+    t.baseline_sessions_per_week,
+    m.calculation_date,
+    m.definition_version,
+    m.performance_tier,
+    m.sessions_total,
+    m.sessions_settled,
+    m.sessions_completed,
+    m.completion_rate,
+    m.no_show_count,
+    m.no_show_rate,
+    m.reschedule_rate,
+    m.avg_rating,
+    m.rating_count,
+    m.first_session_success_rate,
+    m.engagement_score,
+    m.learning_objectives_met_pct,
+    w.performance_tier AS performance_tier_last_week,
+    w.sessions_completed AS sessions_completed_last_week,
+    m.avg_rating - q.avg_rating AS rating_change,
+    m.no_show_rate - q.no_show_rate AS no_show_change,
+    p.churn_score,
+    p.risk_level,
+    p.prediction_date,
+    coalesce(i.live, 0) AS live_interventions,
+    i.next_due_date
+FROM tutormax.tutors AS t
+LEFT JOIN LATERAL (
+    SELECT
+        x.calculation_date, x.definition_version, x.performance_tier, x.sessions_total, x.sessions_settled,
+        x.sessions_completed, x.completion_rate, x.no_show_count, x.no_show_rate, x.reschedule_rate, x.avg_rating,
+        x.rating_count, x.first_session_success_rate, x.engagement_score, x.learning_objectives_met_pct
+    FROM tutormax.tutor_performance_metrics AS x
+    WHERE x.tutor_id = t.tutor_id AND x.metric_window = '30d'
+    ORDER BY x.calculation_date DESC, x.definition_version DESC
+    LIMIT 1
+) AS m ON true
+LEFT JOIN tutormax.tutor_performance_metrics AS w
+    ON
+        t.tutor_id = w.tutor_id AND w.metric_window = '7d' AND m.calculation_date = w.calculation_date
+        AND m.definition_version = w.definition_version
+LEFT JOIN tutormax.tutor_performance_metrics AS q
+    ON
+        t.tutor_id = q.tutor_id AND q.metric_window = '90d' AND m.calculation_date = q.calculation_date
+        AND m.definition_version = q.definition_version
+LEFT JOIN tutormax.churn_predictions AS p ON t.tutor_id = p.tutor_id AND p.is_current
+LEFT JOIN LATERAL (
+    SELECT
+        count(*) AS live,
+        min(x.due_date) AS next_due_date
+    FROM tutormax.interventions AS x
+    WHERE x.tutor_id = t.tutor_id AND x.status IN ('open', 'assigned', 'in_progress')
+) AS i ON true;
+
+COMMENT ON VIEW tutormax.v_tutor_dashboard IS
+'How each tutor does: the latest metrics over 30 days beside those of 7 and 90, the current prediction, and what is being done. One row a tutor, without names.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.tutor_id IS 'The tutor.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.status IS 'Whether the tutor teaches: active, inactive, churned.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.subjects IS 'What the tutor teaches.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.onboarding_date IS 'When the tutor began on the platform.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.churned_at IS 'When the tutor left; NULL while they are here.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.baseline_sessions_per_week IS
+'How many sessions a week the tutor is expected to hold; NULL: nothing is expected.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.calculation_date IS
+'The last of the days (UTC) that the figures count; NULL: nothing was computed yet.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.definition_version IS 'By which version of the definitions they were computed.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.performance_tier IS
+'How the tutor does, over 30 days: exemplary, strong, developing, needs_attention, at_risk; NULL: too few sessions.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.sessions_total IS 'Sessions that were to begin in 30 days, whatever became of them.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.sessions_settled IS 'Those of which it is known what became of them.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.sessions_completed IS 'Those that took place.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.completion_rate IS 'Share of the settled ones that took place, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.no_show_count IS 'Those to which the tutor did not come.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.no_show_rate IS 'Their share of the settled ones, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.reschedule_rate IS 'Share of the settled ones that were rescheduled, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.avg_rating IS 'Mean rating by students in 30 days, 1 to 5; NULL: none.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.rating_count IS 'How many ratings that is the mean of.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.first_session_success_rate IS
+'Share of first sessions rated 4 or 5, 0 to 1; NULL: none was rated.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.engagement_score IS 'Mean engagement of students in completed sessions, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.learning_objectives_met_pct IS
+'Percentage of completed sessions whose objectives were met, where somebody said so.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.performance_tier_last_week IS 'The tier over the last 7 of these days.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.sessions_completed_last_week IS 'Sessions that took place in the last 7 of these days.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.rating_change IS
+'avg_rating less that of 90 days: below 0, ratings are getting worse. NULL where either is missing.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.no_show_change IS
+'no_show_rate less that of 90 days: above 0, the tutor misses more than before. NULL where either is missing.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.churn_score IS
+'How likely the tutor is to leave by the current prediction, 0 to 100; NULL: none, or they have left.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.risk_level IS 'What the score means: Low, Medium, High, Critical.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.prediction_date IS 'When that was predicted.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.live_interventions IS 'Interventions that have not ended.';
+COMMENT ON COLUMN tutormax.v_tutor_dashboard.next_due_date IS 'The earliest day by which one of them is to be done.';
+
+CREATE VIEW tutormax.v_churn_watchlist AS
+SELECT
+    p.tutor_id,
+    t.status,
+    p.churn_score,
+    p.risk_level,
+    b.churn_score AS score_before,
+    p.churn_score - b.churn_score AS score_change,
+    p.probability_1d,
+    p.probability_7d,
+    p.probability_30d,
+    p.probability_90d,
+    p.contributing_factors,
+    p.model_version,
+    p.prediction_date,
+    p.feature_cutoff,
+    s.last_session_at,
+    i.intervention_id,
+    i.status AS intervention_status,
+    i.assigned_to,
+    i.due_date
+FROM tutormax.churn_predictions AS p
+INNER JOIN tutormax.tutors AS t ON p.tutor_id = t.tutor_id
+LEFT JOIN LATERAL (
+    SELECT x.churn_score
+    FROM tutormax.churn_predictions AS x
+    WHERE x.tutor_id = p.tutor_id AND x.prediction_date < p.prediction_date
+    ORDER BY x.prediction_date DESC, x.model_version DESC
+    LIMIT 1
+) AS b ON true
+LEFT JOIN LATERAL (
+    SELECT x.scheduled_start AS last_session_at
+    FROM tutormax.sessions AS x
+    WHERE x.tutor_id = p.tutor_id AND x.scheduled_start <= now() AND x.status = 'completed'
+    ORDER BY x.scheduled_start DESC
+    LIMIT 1
+) AS s ON true
+LEFT JOIN LATERAL (
+    SELECT x.intervention_id, x.status, x.assigned_to, x.due_date
+    FROM tutormax.interventions AS x
+    WHERE x.tutor_id = p.tutor_id AND x.status IN ('open', 'assigned', 'in_progress')
+    ORDER BY x.intervention_id DESC
+    LIMIT 1
+) AS i ON true
+WHERE p.is_current AND p.churn_score >= 51;
+
+COMMENT ON VIEW tutormax.v_churn_watchlist IS
+'Tutors who are likely to leave: those still here whose current prediction is High or Critical, and what is being done for them. Sort by churn_score.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.tutor_id IS 'The tutor.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.status IS 'Whether the tutor teaches: active or inactive.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.churn_score IS 'How likely they are to leave, 51 to 100.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.risk_level IS 'High from 51, Critical from 76.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.score_before IS 'The score of the prediction before; NULL: it is the first.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.score_change IS 'How much the score has grown since; below 0: it has fallen.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.probability_1d IS 'Probability that they leave within 1 day of prediction_date, 0 to 1.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.probability_7d IS 'The same within 7 days.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.probability_30d IS 'The same within 30 days.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.probability_90d IS 'The same within 90 days.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.contributing_factors IS 'What the model goes by: factors and weights.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.model_version IS 'Which model said it.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.prediction_date IS 'When it was said.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.feature_cutoff IS 'Until when the model knew what had happened.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.last_session_at IS 'When their last completed session was to begin; NULL: they held none.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.intervention_id IS 'Their newest intervention that has not ended; NULL: nothing is being done.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.intervention_status IS 'Where it stands: open, assigned, in_progress.';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.assigned_to IS 'Who is to do it (auth.users.id).';
+COMMENT ON COLUMN tutormax.v_churn_watchlist.due_date IS 'The day by which it is to be done.';
+
+CREATE VIEW tutormax.v_intervention_outcomes AS
+SELECT
+    i.intervention_id,
+    i.tutor_id,
+    i.intervention_type,
+    i.status,
+    i.outcome,
+    i.assigned_to,
+    i.created_at AS opened_at,
+    i.due_date,
+    i.closed_at,
+    coalesce((i.closed_at AT TIME ZONE 'UTC')::date, (now() AT TIME ZONE 'UTC')::date) > i.due_date AS is_late,
+    extract(EPOCH FROM i.closed_at - i.created_at) / 86400 AS days_taken,
+    i.prediction_id,
+    b.churn_score AS score_before,
+    a.churn_score AS score_after,
+    a.churn_score - b.churn_score AS score_change,
+    mb.avg_rating AS rating_before,
+    ma.avg_rating AS rating_after,
+    mb.performance_tier AS tier_before,
+    ma.performance_tier AS tier_after,
+    t.status AS tutor_status,
+    t.churned_at
+FROM tutormax.interventions AS i
+INNER JOIN tutormax.tutors AS t ON i.tutor_id = t.tutor_id
+LEFT JOIN LATERAL (
+    SELECT x.churn_score
+    FROM tutormax.churn_predictions AS x
+    WHERE x.tutor_id = i.tutor_id AND x.prediction_date <= i.created_at
+    ORDER BY x.prediction_date DESC, x.model_version DESC
+    LIMIT 1
+) AS b ON true
+LEFT JOIN LATERAL (
+    SELECT x.churn_score
+    FROM tutormax.churn_predictions AS x
+    WHERE x.tutor_id = i.tutor_id AND x.prediction_date > i.closed_at
+    ORDER BY x.prediction_date DESC, x.model_version DESC
+    LIMIT 1
+) AS a ON true
+LEFT JOIN LATERAL (
+    SELECT x.avg_rating, x.performance_tier
+    FROM tutormax.tutor_performance_metrics AS x
+    WHERE
+        x.tutor_id = i.tutor_id AND x.metric_window = '30d'
+        AND x.calculation_date < (i.created_at AT TIME ZONE 'UTC')::date
+    ORDER BY x.calculation_date DESC, x.definition_version DESC
+    LIMIT 1
+) AS mb ON true
+LEFT JOIN LATERAL (
+    SELECT x.avg_rating, x.performance_tier
+    FROM tutormax.tutor_performance_metrics AS x
+    WHERE
+        x.tutor_id = i.tutor_id AND x.metric_window = '30d'
+        AND x.calculation_date > (i.closed_at AT TIME ZONE 'UTC')::date
+    ORDER BY x.calculation_date DESC, x.definition_version DESC
+    LIMIT 1
+) AS ma ON true;
+
+COMMENT ON VIEW tutormax.v_intervention_outcomes IS
+'What interventions led to: scores, ratings and tiers before one was opened and since it ended. One row an intervention, without its reason in words.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.intervention_id IS 'The intervention.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.tutor_id IS 'For whom it was.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.intervention_type IS 'What was done, such as coaching.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.status IS
+'Where it stands: open, assigned, in_progress; completed and dismissed have ended.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.outcome IS
+'What came of it by who did it: improved, no_change, declined, churned; NULL unless completed.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.assigned_to IS 'Who was to do it (auth.users.id).';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.opened_at IS 'When it was opened.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.due_date IS 'The day by which it was to be done.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.closed_at IS 'When it ended; NULL: it has not.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.is_late IS
+'Whether it ended after due_date (UTC), or has not ended and that day is over.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.days_taken IS 'Days from opening to end; NULL: it has not ended.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.prediction_id IS 'The prediction that it answers; NULL: another reason.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.score_before IS 'The last churn score before it was opened, 0 to 100.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.score_after IS 'The latest churn score since it ended, 0 to 100.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.score_change IS 'By how much the score has changed: below 0, the risk has fallen.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.rating_before IS
+'Mean rating over 30 days, as last computed before the day it was opened.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.rating_after IS
+'Mean rating over 30 days, as last computed after the day it ended.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.tier_before IS 'The tier that goes with rating_before.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.tier_after IS 'The tier that goes with rating_after.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.tutor_status IS 'Whether the tutor teaches now.';
+COMMENT ON COLUMN tutormax.v_intervention_outcomes.churned_at IS 'When the tutor left; NULL while they are here.';
+
+GRANT SELECT ON
+tutormax.v_tutor_dashboard, tutormax.v_churn_watchlist, tutormax.v_intervention_outcomes
+TO mentorbase_reader;
