@@ -548,7 +548,7 @@ ORDER BY total_bytes DESC;
 
 -- name: slow_queries
 -- The slowest queries of this database.
--- budget: 750 buffers
+-- budget: 20 buffers
 SELECT query, calls, total_exec_time, mean_exec_time
 FROM getcourse.slow_queries(:at_most);
 

@@ -83,6 +83,7 @@ CALLS: dict[str, list[Call]] = {
     "queues": [Call({})],
     "table_sizes": [Call({})],
     # Reads none of the tables, and is refused where the server does not count.
+    # On a server that counts them: tests/getcourse/test_slow_queries.py.
     "slow_queries": [],
     "add_mentor": [
         Call({"email": "new@example.org"}),
