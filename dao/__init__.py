@@ -81,6 +81,7 @@ from .errors import (
 from .getcourse import (
     ActiveMapping,
     BotNotification,
+    EnqueuedForMentors,
     Getcourse,
     LessonVersion,
     LogLevel,
@@ -260,6 +261,7 @@ __all__ = [
     "DataType",
     "Database",
     "Enqueued",
+    "EnqueuedForMentors",
     "Enrollment",
     "EnrollmentParty",
     "EnrollmentStatus",

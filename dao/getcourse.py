@@ -56,6 +56,9 @@ Bodies = Annotated[Sequence[str], AfterValidator(lambda bodies: [_storable(body)
 Email = Annotated[str, Field(max_length=255), WITHOUT_NUL]
 Key = Annotated[str, Field(max_length=50), WITHOUT_NUL]
 Name = Annotated[str, Field(max_length=255), WITHOUT_NUL]
+Many = Annotated[Sequence[int], AfterValidator(list)]
+ManyOrNone = Annotated[Sequence[int | None], AfterValidator(list)]
+Texts = Annotated[Sequence[Annotated[str, WITHOUT_NUL]], AfterValidator(list)]
 ErrorCode = Annotated[str, Field(max_length=500), WITHOUT_NUL]
 
 
@@ -352,6 +355,21 @@ class BotNotification:
     sent_at: AwareDatetime | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueuedForMentors:
+    """What became of what was given to `enqueue_many`; the three add up to it.
+
+    Attributes:
+        queued: to be sent at once.
+        cancelled: kept, but not to be sent: the mentor cannot be reached.
+        duplicates: there already, and counted there.
+    """
+
+    queued: int
+    cancelled: int
+    duplicates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -950,6 +968,20 @@ class Getcourse(Queries[S], service="getcourse"):
         ...
 
     @query
+    def finish_webhooks(self, event_ids: Many, lease_token: UUID) -> int:
+        """Report in one call that webhooks of one claim are done (``getcourse.finish_webhooks``).
+
+        Call it in the transaction that did what they ask for, as `finish_webhook`. All of them or none.
+
+        Returns:
+            Of how many that is new.
+
+        Raises:
+            LeaseLost: one of them is no longer with this worker; nothing was recorded of any.
+        """
+        ...
+
+    @query
     def recover_webhooks(self, *, after_lease: AwareDatetime = BEGINNING, at_most: AtMost = 1000) -> RecoveredWebhooks:
         """Take back what workers did not finish within their lease (``getcourse.recover_webhooks``).
 
@@ -1010,6 +1042,28 @@ class Getcourse(Queries[S], service="getcourse"):
             type: what kind of notification it is, in the bot's words.
 
         Raises:
+            ReferenceViolation: there is no such mentor or webhook.
+        """
+        ...
+
+    @query
+    def enqueue_many(
+        self,
+        mentor_ids: Many,
+        types: Texts,
+        messages: Texts,
+        *,
+        webhook_event_ids: ManyOrNone | None = None,
+    ) -> EnqueuedForMentors:
+        """Queue many notifications in one statement (``getcourse.enqueue_many``); the nth is for the nth mentor.
+
+        Args:
+            types: as of `enqueue`, one a mentor.
+            messages: one a mentor.
+            webhook_event_ids: one a mentor, or None for those about none; None: none is about a webhook.
+
+        Raises:
+            InvalidArgument: not one type, message or webhook a mentor.
             ReferenceViolation: there is no such mentor or webhook.
         """
         ...

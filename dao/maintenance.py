@@ -1,7 +1,8 @@
-"""What has to be done with time: rows that are no longer to be kept, and the months of logs.
+"""What has to be done with time: rows that are no longer to be kept, and the months of logs and events.
 
-Every service that forgets something has a function ``<service>.purge(dry_run, at_most)``, and one that keeps logs by
-month beside its audit log ``<service>.maintain_logs(dry_run)``. Their comments say what goes.
+Every service that forgets something has a function ``<service>.purge(dry_run, at_most)``, and one that keeps logs or
+events by month beside its audit log ``<service>.maintain_logs(dry_run)`` or ``maintain_events(dry_run)``. Their
+comments say what goes.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ ORDER BY 1
 )
 
 
-_LOGS: Final = (
+_MONTHS: Final = (
     OURS
     + """
-SELECT n.nspname
+SELECT n.nspname, r.proname
 FROM routines AS r JOIN ours AS n ON n.oid = r.pronamespace
-WHERE r.proname = 'maintain_logs' AND pg_get_function_identity_arguments(r.oid) = 'dry_run boolean'
-ORDER BY 1
+WHERE r.proname IN ('maintain_logs', 'maintain_events')
+    AND pg_get_function_identity_arguments(r.oid) = 'dry_run boolean'
+ORDER BY 1, 2
 """
 )
 
@@ -48,8 +50,8 @@ class Purged:
 
     Attributes:
         rows: how many rows each service forgot, by service.
-        months_made: partitions of logs that were made, as ``schema.partition``.
-        months_dropped: partitions of logs that were dropped because they expired.
+        months_made: partitions of logs and events that were made, as ``schema.partition``.
+        months_dropped: partitions of logs and events that were dropped because they expired.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Purged:
 
 
 def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], None] | None = None) -> Purged:
-    """Forget what is no longer to be kept, one transaction a batch; calls ``purge`` and ``maintain_logs`` of services.
+    """Forget what is no longer to be kept, one transaction a batch; calls the services' functions named above.
 
     It can be stopped and run again at any time. The login must be a member of ``mentorbase_owner``.
 
@@ -76,8 +78,8 @@ def purge(dsn: str, *, dry_run: bool = False, progress: Callable[[str, int], Non
             for schema, made, dropped in conn.execute("SELECT * FROM platform.maintain_audit_logs(%s)", [dry_run]):
                 done.months_made.extend(f"{schema}.{name}" for name in made)
                 done.months_dropped.extend(f"{schema}.{name}" for name in dropped)
-            for (schema,) in conn.execute(_LOGS).fetchall():
-                maintain = sql.SQL("SELECT made, dropped FROM {}(%s)").format(sql.Identifier(schema, "maintain_logs"))
+            for schema, function in conn.execute(_MONTHS).fetchall():
+                maintain = sql.SQL("SELECT made, dropped FROM {}(%s)").format(sql.Identifier(schema, function))
                 for made, dropped in conn.execute(maintain, [dry_run]):
                     done.months_made.extend(f"{schema}.{name}" for name in made)
                     done.months_dropped.extend(f"{schema}.{name}" for name in dropped)

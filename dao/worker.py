@@ -294,8 +294,10 @@ class WebhookQueue:
         )
 
     def begin_attempt(self, db: Services, item: Item, lease: timedelta) -> Any:
-        """Not called: the claim began it."""
-        raise NotImplementedError
+        """Not called by workers: the claim began it, since the queue is transactional."""
+        raise NotImplementedError(
+            "a webhook has no attempt to begin: act on it in the transaction that calls finish_webhook"
+        )
 
     def finish(self, db: Services, item: Item, report: Report) -> Any:
         """As `Getcourse.finish_webhook`."""

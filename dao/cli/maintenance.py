@@ -19,7 +19,7 @@ def purge(
     dsn: Dsn = None,
     json: Json = False,
 ) -> None:
-    """Forget what is no longer to be kept, and make the months ahead of the logs. For a daily job.
+    """Forget what is no longer to be kept, and make the months ahead of logs and events. For a daily job.
 
     How long things are kept are rows of the services' settings tables (platform.settings, mentoring.settings and so
     on). Work is done in batches, and can be stopped and run again at any time. The login must be a member of

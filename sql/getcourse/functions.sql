@@ -993,12 +993,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- whatever the statistics say of a queue that was full or empty a moment ago
 SET enable_bitmapscan = off
 SET enable_sort = off
+SET plan_cache_mode = force_generic_plan -- to plan again for each worker's place reads the ends of the indexes
 AS $$
 #variable_conflict use_column -- parameters are written claim_webhooks.x
 DECLARE
     moment timestamptz := clock_timestamp();
     token  uuid := gen_random_uuid();
-    found  bigint[];
+    found  tid[];
 BEGIN
     IF claim_webhooks.at_most < 1 OR claim_webhooks.lease <= interval '0' THEN
         RAISE EXCEPTION 'at_most and lease must be positive' USING
@@ -1008,7 +1009,7 @@ BEGIN
     END IF;
 
     found := ARRAY(
-        SELECT e.id
+        SELECT e.ctid
         FROM getcourse.webhook_events AS e
         WHERE e.status = 'retry'
             AND (e.next_attempt_at, e.id) > (claim_webhooks.after_due, claim_webhooks.after_due_id)
@@ -1019,7 +1020,7 @@ BEGIN
     );
     IF cardinality(found) < claim_webhooks.at_most THEN
         found := found || ARRAY(
-            SELECT e.id
+            SELECT e.ctid
             FROM getcourse.webhook_events AS e
             WHERE e.status = 'received' AND e.id + 0 > claim_webhooks.after_id
             ORDER BY e.id + 0
@@ -1030,10 +1031,11 @@ BEGIN
     IF cardinality(found) = 0 THEN
         RETURN;
     END IF;
+    -- By their place, which is what was locked: an index would lead to their dead versions too.
     RETURN QUERY
     UPDATE getcourse.webhook_events AS e
     SET status = 'processing', attempts = e.attempts + 1, lease_until = moment + claim_webhooks.lease, lease_token = token
-    WHERE e.id = ANY (found)
+    WHERE e.ctid = ANY (found)
     RETURNING e.*;
 END
 $$;
@@ -1121,6 +1123,47 @@ $$;
 COMMENT ON FUNCTION getcourse.finish_webhook(bigint, uuid, getcourse.outcome, text, interval) IS
 'A worker reports how its attempt ended; to report done again changes nothing. Called in the transaction that does what the webhook asks for, that happens once: whose lease ran out is refused, and with it all that the transaction did. done: processed. failed: again after a growing, jittered wait (at least retry_after), dead after max_attempts. rejected: dead. limited: again after retry_after, and the attempt does not count. Refusals: MB007, MB303.';
 
+CREATE FUNCTION getcourse.finish_webhooks(event_ids bigint[], lease_token uuid)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no application writes the queue itself
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- whatever the statistics say of a queue that was full or empty a moment ago
+AS $$
+#variable_conflict use_column -- parameters are written finish_webhooks.x
+DECLARE
+    done bigint;
+    lost bigint;
+BEGIN
+    UPDATE getcourse.webhook_events AS e SET status = 'processed', error_message = NULL
+    WHERE e.id = ANY (finish_webhooks.event_ids) AND e.lease_token = finish_webhooks.lease_token
+        AND e.status = 'processing';
+    GET DIAGNOSTICS done = ROW_COUNT;
+    IF done < cardinality(finish_webhooks.event_ids) THEN
+        -- Reported again, because the answer was lost, is as good.
+        SELECT min(i.id) INTO lost
+        FROM unnest(finish_webhooks.event_ids) AS i (id)
+        WHERE NOT EXISTS (
+            SELECT FROM getcourse.webhook_events AS e
+            WHERE e.id = i.id AND e.lease_token = finish_webhooks.lease_token AND e.status = 'processed'
+            OFFSET 0 -- each is looked up
+        );
+        IF lost IS NOT NULL THEN
+            RAISE EXCEPTION 'one of these webhooks is no longer with this worker' USING
+                ERRCODE = 'MB303',
+                DETAIL = format('event_id=%s', lost),
+                HINT = 'Its lease ran out, or its attempt was finished before. Nothing was recorded of any of them.';
+        END IF;
+    END IF;
+    RETURN done;
+END
+$$;
+
+COMMENT ON FUNCTION getcourse.finish_webhooks(bigint[], uuid) IS
+'A worker reports in one call that webhooks of one claim are done, and hears of how many that is new. All of them or none: if one is no longer with this worker, it is refused, and with it all that the transaction did. What did not succeed is reported by finish_webhook(). Refusals: MB303.';
+
 CREATE FUNCTION getcourse.recover_webhooks(after_lease timestamptz DEFAULT '-infinity', at_most integer DEFAULT 1000)
 RETURNS TABLE (released bigint, dead bigint, checked_until timestamptz)
 LANGUAGE plpgsql
@@ -1141,7 +1184,7 @@ BEGIN
     WITH expired AS MATERIALIZED (
         SELECT e.id
         FROM getcourse.webhook_events AS e
-        WHERE e.status = 'processing' AND e.lease_until > recover_webhooks.after_lease AND e.lease_until <= began_at
+        WHERE NOT e.processed AND e.lease_until > recover_webhooks.after_lease AND e.lease_until <= began_at
         ORDER BY e.lease_until
         LIMIT recover_webhooks.at_most
         FOR UPDATE SKIP LOCKED
@@ -1216,14 +1259,14 @@ DECLARE
 BEGIN
     UPDATE getcourse.webhook_events AS e
     SET status = 'retry', next_attempt_at = now(), attempts = 0, lease_token = NULL
-    WHERE e.id IN (
+    WHERE e.id = ANY (ARRAY( -- asked once, whatever the plan: asked again, it would lock and take more
         SELECT d.id
         FROM getcourse.webhook_events AS d
         WHERE d.status = 'dead'
         ORDER BY d.id
         LIMIT at_most
         FOR UPDATE SKIP LOCKED
-    );
+    ));
     GET DIAGNOSTICS replayed = ROW_COUNT;
     PERFORM pg_notify('getcourse.webhooks', '');
     RETURN replayed;
@@ -1282,6 +1325,75 @@ $$;
 COMMENT ON FUNCTION getcourse.enqueue(bigint, text, text, bigint) IS
 'Queues one notification and returns it; the same message of the same type about the same webhook again, for the same mentor, is only counted in duplicates, and the first is returned. For a mentor whom the bot cannot reach it is kept as cancelled. Refusals: the constraints of notifications.';
 
+CREATE FUNCTION getcourse.enqueue_many(
+    mentor_ids bigint[], types text[], messages text[], webhook_event_ids bigint[] DEFAULT NULL
+)
+RETURNS TABLE (queued bigint, cancelled bigint, duplicates bigint)
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY DEFINER -- no application writes the queue itself
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column -- parameters are written enqueue_many.x
+BEGIN
+    IF enqueue_many.mentor_ids IS NULL
+        OR cardinality(enqueue_many.types) IS DISTINCT FROM cardinality(enqueue_many.mentor_ids)
+        OR cardinality(enqueue_many.messages) IS DISTINCT FROM cardinality(enqueue_many.mentor_ids)
+        OR cardinality(enqueue_many.webhook_event_ids) <> cardinality(enqueue_many.mentor_ids)
+    THEN
+        RAISE EXCEPTION 'there must be one type, one message and one webhook a mentor' USING
+            ERRCODE = 'MB007',
+            DETAIL = 'argument=types|messages|webhook_event_ids',
+            HINT = 'Leave webhook_event_ids out if none is about a webhook; NULL in it for those that are not.';
+    END IF;
+
+    RETURN QUERY
+    WITH planned AS MATERIALIZED (
+        SELECT
+            g.mentor_id,
+            g.type,
+            g.message,
+            g.webhook_event_id,
+            g.repeated,
+            CASE
+                WHEN r.telegram_id IS NULL THEN 'no recipient'
+                WHEN u.telegram_id IS NOT NULL THEN 'unreachable'
+            END AS reason
+        FROM (
+            SELECT i.mentor_id, i.type, i.message, i.webhook_event_id, count(*) - 1 AS repeated
+            FROM unnest(
+                enqueue_many.mentor_ids, enqueue_many.types, enqueue_many.messages, enqueue_many.webhook_event_ids
+            ) AS i (mentor_id, type, message, webhook_event_id)
+            GROUP BY i.mentor_id, i.type, i.message, i.webhook_event_id
+        ) AS g
+        CROSS JOIN LATERAL (SELECT getcourse.recipient(g.mentor_id) AS telegram_id) AS r
+        LEFT JOIN getcourse.unreachable_mentors AS u ON r.telegram_id = u.telegram_id
+    ),
+    stored AS (
+        INSERT INTO getcourse.notifications AS n (
+            mentor_id, type, message, webhook_event_id, duplicates, status, last_error
+        )
+        SELECT
+            p.mentor_id, p.type, p.message, p.webhook_event_id, p.repeated,
+            CASE WHEN p.reason IS NULL THEN 'pending' ELSE 'cancelled' END::getcourse.notification_status, p.reason
+        FROM planned AS p
+        ORDER BY p.mentor_id, p.webhook_event_id, p.type, p.message -- all lock in one order
+        ON CONFLICT ON CONSTRAINT notifications_message_hash_key
+        DO UPDATE SET duplicates = n.duplicates + excluded.duplicates + 1
+        RETURNING n.status, n.xmax = 0 AS is_new
+    )
+    SELECT
+        count(*) FILTER (WHERE s.is_new AND s.status = 'pending'),
+        count(*) FILTER (WHERE s.is_new AND s.status = 'cancelled'),
+        cardinality(enqueue_many.mentor_ids) - count(*) FILTER (WHERE s.is_new)
+    FROM stored AS s;
+END
+$$;
+
+COMMENT ON FUNCTION getcourse.enqueue_many(bigint[], text[], text[], bigint[]) IS
+'Queues many notifications in one statement, as enqueue() does one: the nth is for the nth mentor. Returns how many were queued, kept as cancelled (for who cannot be reached), and counted as duplicates because the same was there; they add up to those given. Refusals: MB007, and the constraints of notifications.';
+
 CREATE FUNCTION getcourse.claim(
     at_most integer DEFAULT 8,
     lease interval DEFAULT '60 seconds',
@@ -1298,12 +1410,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- whatever the statistics say of a queue that was full or empty a moment ago
 SET enable_bitmapscan = off
 SET enable_sort = off
+SET plan_cache_mode = force_generic_plan -- to plan again for each worker's place reads the ends of the indexes
 AS $$
 #variable_conflict use_column -- parameters are written claim.x
 DECLARE
     moment timestamptz := clock_timestamp();
     token  uuid := gen_random_uuid();
-    found  bigint[];
+    found  tid[];
 BEGIN
     IF claim.at_most < 1 OR claim.lease <= interval '0' THEN
         RAISE EXCEPTION 'at_most and lease must be positive' USING
@@ -1316,7 +1429,7 @@ BEGIN
     END IF;
 
     found := ARRAY(
-        SELECT n.id
+        SELECT n.ctid
         FROM getcourse.notifications AS n
         WHERE n.status = 'waiting'
             AND (n.next_attempt_at, n.id) > (claim.after_due, claim.after_due_id)
@@ -1327,7 +1440,7 @@ BEGIN
     );
     IF cardinality(found) < claim.at_most THEN
         found := found || ARRAY(
-            SELECT n.id
+            SELECT n.ctid
             FROM getcourse.notifications AS n
             WHERE n.status = 'pending' AND n.id + 0 > claim.after_id
             ORDER BY n.id + 0
@@ -1338,10 +1451,11 @@ BEGIN
     IF cardinality(found) = 0 THEN
         RETURN;
     END IF;
+    -- By their place, which is what was locked: an index would lead to their dead versions too.
     RETURN QUERY
     UPDATE getcourse.notifications AS n
     SET status = 'processing', lease_until = moment + claim.lease, lease_token = token
-    WHERE n.id = ANY (found)
+    WHERE n.ctid = ANY (found)
     RETURNING n.*;
 END
 $$;
@@ -1618,14 +1732,14 @@ DECLARE
 BEGIN
     UPDATE getcourse.notifications AS n
     SET status = 'waiting', next_attempt_at = now(), attempts = 0, lease_token = NULL
-    WHERE n.id IN (
+    WHERE n.id = ANY (ARRAY( -- asked once, whatever the plan: asked again, it would lock and take more
         SELECT d.id
         FROM getcourse.notifications AS d
         WHERE d.status = 'dead'
         ORDER BY d.id
         LIMIT at_most
         FOR UPDATE SKIP LOCKED
-    );
+    ));
     GET DIAGNOSTICS replayed = ROW_COUNT;
     PERFORM pg_notify('getcourse.notifications', '');
     RETURN replayed;

@@ -381,6 +381,11 @@ SELECT
     lease_until, lease_token, error_message, created_at, updated_at
 FROM getcourse.finish_webhook(:event_id, :lease_token, :outcome, :error, :retry_after);
 
+-- name: finish_webhooks
+-- A worker reports that webhooks of one claim are done; of how many that is new.
+-- budget: 250 buffers
+SELECT getcourse.finish_webhooks(:event_ids, :lease_token);
+
 -- name: recover_webhooks
 -- Takes back what workers did not finish within their lease.
 -- budget: 50 buffers
@@ -442,6 +447,12 @@ SELECT
     id, mentor_id, type, message, webhook_event_id, message_hash, duplicates, status, attempts, next_attempt_at,
     lease_until, lease_token, last_error, recipient_telegram_id, telegram_message_id, sent_at, created_at, updated_at
 FROM getcourse.enqueue(:mentor_id, :type, :message, :webhook_event_id);
+
+-- name: enqueue_many
+-- Queues many notifications; how many were queued, cannot be sent, and were there.
+-- budget: 100 buffers
+SELECT queued, cancelled, duplicates
+FROM getcourse.enqueue_many(:mentor_ids, :types, :messages, :webhook_event_ids);
 
 -- name: claim
 -- Gives a worker what is to be sent.
@@ -537,7 +548,7 @@ ORDER BY total_bytes DESC;
 
 -- name: slow_queries
 -- The slowest queries of this database.
--- budget: 750 buffers
+-- budget: 20 buffers
 SELECT query, calls, total_exec_time, mean_exec_time
 FROM getcourse.slow_queries(:at_most);
 

@@ -905,14 +905,12 @@ CREATE INDEX webhook_events_received_idx ON getcourse.webhook_events ((id + 0)) 
 -- Serves claim_webhooks(): what is due, in the order of the claim, from where the worker stopped.
 CREATE INDEX webhook_events_retry_idx ON getcourse.webhook_events (next_attempt_at, id) WHERE status = 'retry';
 
--- Serves recover_webhooks(): the leases that have run out.
-CREATE INDEX webhook_events_lease_until_idx ON getcourse.webhook_events (lease_until) WHERE status = 'processing';
-
 -- Serves stuck_webhooks(): what a person has to look at.
 CREATE INDEX webhook_events_dead_idx ON getcourse.webhook_events (id) WHERE status = 'dead';
 
--- Serves whoever asks for processed = false, as documented, and v_webhook_queue.
-CREATE INDEX webhook_events_unprocessed_idx ON getcourse.webhook_events (id) WHERE NOT processed;
+-- Serves whoever asks for processed = false, as documented, and recover_webhooks(): the leases that have run out. One
+-- index for both, since every claim makes an entry in it.
+CREATE INDEX webhook_events_unprocessed_idx ON getcourse.webhook_events (lease_until, id) WHERE NOT processed;
 
 -- One student's webhooks.
 CREATE INDEX webhook_events_user_email_idx ON getcourse.webhook_events (user_email, id);

@@ -460,7 +460,7 @@ SELECT
     e.created_at
 FROM getcourse.webhook_events AS e
 WHERE NOT e.processed AND e.status IN ('received', 'retry', 'processing')
-ORDER BY e.id;
+ORDER BY e.id + 0; -- not by the primary key, which would lead past all that is processed
 
 COMMENT ON VIEW getcourse.v_pending_webhooks IS
 'Webhooks that have yet to be processed, oldest first: all but what the student wrote.';
@@ -562,7 +562,7 @@ SELECT
     ) AS backlog,
     (
         SELECT count(*) FROM getcourse.webhook_events AS e
-        WHERE e.status = 'processing'
+        WHERE NOT e.processed AND e.lease_until IS NOT NULL
     ) AS in_work,
     least(
         (

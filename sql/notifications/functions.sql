@@ -308,12 +308,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- whatever the statistics say of a queue that was full or empty a moment ago
 SET enable_bitmapscan = off
 SET enable_sort = off
+SET plan_cache_mode = force_generic_plan -- to plan again for each worker's place reads the ends of the indexes
 AS $$
 #variable_conflict use_column -- parameters are written claim.x
 DECLARE
     moment timestamptz := clock_timestamp();
     token  uuid := gen_random_uuid();
-    found  bigint[];
+    found  tid[];
 BEGIN
     IF claim.at_most < 1 OR claim.lease <= interval '0' THEN
         RAISE EXCEPTION 'at_most and lease must be positive' USING
@@ -329,7 +330,7 @@ BEGIN
     END IF;
 
     found := ARRAY(
-        SELECT n.id
+        SELECT n.ctid
         FROM notifications.notifications AS n
         WHERE n.channel = claim.channel AND n.status = 'waiting'
             AND (n.next_attempt_at, n.id) > (claim.after_due, claim.after_due_id)
@@ -340,7 +341,7 @@ BEGIN
     );
     IF cardinality(found) < claim.at_most THEN
         found := found || ARRAY(
-            SELECT n.id
+            SELECT n.ctid
             FROM notifications.notifications AS n
             WHERE n.status = 'pending'
                 -- channel = claim.channel AND id > after_id, so that only the index of what is pending serves it.
@@ -354,10 +355,11 @@ BEGIN
     IF cardinality(found) = 0 THEN
         RETURN;
     END IF;
+    -- By their place, which is what was locked: an index would lead to their dead versions too.
     RETURN QUERY
     UPDATE notifications.notifications AS n
     SET status = 'processing', lease_until = moment + claim.lease, lease_token = token
-    WHERE n.id = ANY (found)
+    WHERE n.ctid = ANY (found)
     RETURNING n.*;
 END
 $$;
@@ -646,14 +648,14 @@ DECLARE
 BEGIN
     UPDATE notifications.notifications AS n
     SET status = 'waiting', next_attempt_at = now(), attempts = 0, lease_token = NULL
-    WHERE n.id IN (
+    WHERE n.id = ANY (ARRAY( -- asked once, whatever the plan: asked again, it would lock and take more
         SELECT d.id
         FROM notifications.notifications AS d
         WHERE d.channel = replay_dead.channel AND d.status = 'dead'
         ORDER BY d.id
         LIMIT replay_dead.at_most
         FOR UPDATE SKIP LOCKED
-    );
+    ));
     GET DIAGNOSTICS replayed = ROW_COUNT;
     PERFORM pg_notify(format('notifications.%s', replay_dead.channel), '');
     RETURN replayed;

@@ -14,7 +14,7 @@ from functools import partial
 import psycopg
 import pytest
 from psycopg import sql
-from queues.adapters import ADAPTERS, Adapter
+from queues.adapters import ADAPTERS, BUFFERS, Adapter
 from queues.conftest import made
 from queues.test_plans import BEGINNING, claim, done, fill, highest, old_snapshot
 
@@ -168,4 +168,4 @@ def test_buffers_of_a_claim(queue: Adapter, admin: psycopg.Connection, dsn: str)
     ).fetchone()
     print(f"\n{size}")  # noqa: T201
     del found["the same, from the beginning (a sweep)"]
-    assert max(found.values()) <= queue.buffers
+    assert max(found.values()) <= BUFFERS

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -131,6 +131,37 @@ def test_logs_of_services_lose_their_old_rows_and_months(
     assert done["rows"]["getcourse"] == 3 - sum("application_logs" in name for name in done["months_dropped"])
     assert "notifications.notification_logs_y2010m01" in done["months_dropped"]
     assert admin.execute(counts).fetchone() == (1, 1)
+
+
+def test_the_months_of_events_are_made_and_dropped_too(
+    tmp_path: Path, admin: psycopg.Connection, deploy: str
+) -> None:
+    [(last,)] = admin.execute(
+        "SELECT max(c.relname) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = 'tutormax.tutor_events'::regclass AND c.relname ~ '_y'"
+    ).fetchall()
+    admin.execute(f"DROP TABLE tutormax.{last}")
+    # Expired once all of a month is older than event_retention.
+    kept, expired = datetime.now(UTC) - timedelta(days=725), datetime.now(UTC) - timedelta(days=765)
+    names = {at: f"tutormax.tutor_events_y{at:%Y}m{at:%m}" for at in (kept, expired)}
+    for at, name in names.items():
+        until = (at.replace(day=1) + timedelta(days=32)).replace(day=1)
+        admin.execute(
+            f"CREATE TABLE {name} PARTITION OF tutormax.tutor_events"
+            f" FOR VALUES FROM ('{at:%Y-%m}-01 00:00:00+00') TO ('{until:%Y-%m}-01 00:00:00+00')"
+        )
+        admin.execute(f"ALTER TABLE {name} OWNER TO mentorbase_owner")
+    there = "SELECT to_regclass(%s) IS NOT NULL"
+
+    dry = json.loads(mentorbase("purge", "--dry-run", "--json", "--dsn", deploy, cwd=tmp_path).stdout)
+    assert (dry["months_made"], dry["months_dropped"]) == ([], [names[expired]])
+    assert admin.execute(there, [names[expired]]).fetchall() == [(True,)]
+    assert admin.execute(there, [f"tutormax.{last}"]).fetchall() == [(False,)]
+
+    done = json.loads(mentorbase("purge", "--json", "--dsn", deploy, cwd=tmp_path).stdout)
+    assert (done["months_made"], done["months_dropped"]) == ([f"tutormax.{last}"], [names[expired]])
+    assert admin.execute(there, [names[expired]]).fetchall() == [(False,)]
+    assert admin.execute(there, [names[kept]]).fetchall() == [(True,)]
 
 
 def test_an_application_may_not_purge(tmp_path: Path, admin: psycopg.Connection) -> None:

@@ -83,6 +83,7 @@ CALLS: dict[str, list[Call]] = {
     "queues": [Call({})],
     "table_sizes": [Call({})],
     # Reads none of the tables, and is refused where the server does not count.
+    # On a server that counts them: tests/getcourse/test_slow_queries.py.
     "slow_queries": [],
     "add_mentor": [
         Call({"email": "new@example.org"}),
@@ -118,11 +119,15 @@ CALLS: dict[str, list[Call]] = {
         Call({"event_id": "@processed", **REPORT}, before=PROCESSING % "1 hour"),
         Call({"event_id": "@processed", "lease_token": TOKEN, "outcome": Outcome.FAILED}, before=PROCESSING % "1 hour"),
     ],
+    "finish_webhooks": [Call({"event_ids": ["@processed"], "lease_token": TOKEN}, before=PROCESSING % "1 hour")],
     "recover_webhooks": [Call({}, before=PROCESSING % "-1 hour")],
     "replay_webhook": [Call({"event_id": "@dead_webhook"})],
     "replay_dead_webhooks": [Call({"at_most": 10})],
     "enqueue": [
         Call({"mentor_id": "@mentor", "type": "answer", "message": "x", "webhook_event_id": "@processed"}),
+    ],
+    "enqueue_many": [
+        Call({"mentor_ids": ["@mentor", "@mentor"], "types": ["answer"] * 2, "messages": ["x", "y"]}),
     ],
     "claim": CLAIMS,
     "begin_attempt": [

@@ -16,6 +16,9 @@ from mentorbase.worker import Queue
 from psycopg import sql
 from psycopg.rows import dict_row
 
+BUFFERS = 200
+"""What a claim of eight may touch, of any queue and in every case."""
+
 STATUSES = ("pending", "waiting", "processing", "sending", "sent", "dead", "cancelled", "uncertain")
 
 STEPS: set[tuple[str | None, str]] = {
@@ -47,7 +50,6 @@ class Adapter:
         rests: whether a limit (429) is one for all of its items.
         more_steps: steps that it allows beside those of the pattern.
         sent: what an UPDATE sets beside the status of what is sent.
-        buffers: what a claim of eight may touch: 200, or what came of it (``tests/benchmarks/README.md``).
     """
 
     name: str
@@ -60,13 +62,13 @@ class Adapter:
     bulk: str
     claim: str
     recover: str
+    replay_dead_sql: str
     called: dict[str, str | None] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     prepare: str = "SELECT 1"
     rests: bool = True
     more_steps: frozenset[tuple[str | None, str]] = frozenset()
     sent: str = "sent_at = now()"
-    buffers: int = 200
 
     @property
     def begins(self) -> bool:
@@ -146,11 +148,11 @@ NOTIFICATIONS = Adapter(
     """,
     claim="SELECT id FROM notifications.claim('telegram', 8, '60 seconds', %s, %s, %s)",
     recover="SELECT checked_until FROM notifications.recover('telegram', %s)",
+    replay_dead_sql="SELECT notifications.replay_dead('telegram', %s)",
 )
 
 BOT_NOTIFICATIONS = Adapter(
     name="getcourse.notifications",
-    buffers=210,
     table=("getcourse", "notifications"),
     transitions=("getcourse", "notification_transitions"),
     queue=BotNotificationQueue(),
@@ -168,6 +170,7 @@ BOT_NOTIFICATIONS = Adapter(
     """,
     claim="SELECT id FROM getcourse.claim(8, '60 seconds', %s, %s, %s)",
     recover="SELECT checked_until FROM getcourse.recover(%s)",
+    replay_dead_sql="SELECT getcourse.replay_dead(%s)",
 )
 
 WEBHOOKS = Adapter(
@@ -193,6 +196,7 @@ WEBHOOKS = Adapter(
     """,
     claim="SELECT id FROM getcourse.claim_webhooks(8, '60 seconds', %s, %s, %s)",
     recover="SELECT checked_until FROM getcourse.recover_webhooks(%s)",
+    replay_dead_sql="SELECT getcourse.replay_dead_webhooks(%s)",
     called={
         "pending": "received",
         "waiting": "retry",
@@ -208,7 +212,6 @@ WEBHOOKS = Adapter(
         {(None, "sent"), ("pending", "sent"), ("waiting", "sent"), ("dead", "sent"), ("sent", "waiting")}
     ),
     sent="processed = true, processed_at = now()",
-    buffers=230,
 )
 
 ADAPTERS = {adapter.name: adapter for adapter in (NOTIFICATIONS, BOT_NOTIFICATIONS, WEBHOOKS)}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from psycopg import sql
-from queues.adapters import Adapter
+from queues.adapters import BUFFERS, Adapter
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ def test_a_claim_beside_many_that_are_done(queue, admin, analyzed):
     last = highest(queue, admin)
     assert claim(queue, admin, last) <= 20
     fill(queue, admin, 100)
-    assert claim(queue, admin, last) <= queue.buffers
+    assert claim(queue, admin, last) <= BUFFERS
 
 
 def test_a_claim_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
@@ -93,13 +93,13 @@ def test_a_claim_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
         done(queue, admin)
         last = highest(queue, admin)
         fill(queue, admin, 1000)
-        assert claim(queue, admin, last) <= queue.buffers
+        assert claim(queue, admin, last) <= BUFFERS
         # With the margin that workers keep.
-        assert claim(queue, admin, last + 16) <= queue.buffers
+        assert claim(queue, admin, last + 16) <= BUFFERS
         (now,) = admin.execute("SELECT now()").fetchone()
         assert buffers(admin, queue.recover, [now]) <= 50
         # Break: without a place it reads them all.
-        assert claim(queue, admin) > 2 * queue.buffers
+        assert claim(queue, admin) > 2 * BUFFERS
 
 
 def test_a_claim_while_many_wait_for_later(queue, admin):
@@ -115,7 +115,7 @@ def test_a_claim_while_many_wait_for_later(queue, admin):
     last = highest(queue, admin)
     assert claim(queue, admin, last) <= 20
     fill(queue, admin, 100)
-    assert claim(queue, admin, last) <= queue.buffers
+    assert claim(queue, admin, last) <= BUFFERS
 
 
 def test_a_claim_of_what_was_due_while_an_old_snapshot_holds_dead_rows(queue, admin, dsn):
@@ -137,5 +137,23 @@ def test_a_claim_of_what_was_due_while_an_old_snapshot_holds_dead_rows(queue, ad
         due, last = admin.execute(
             sql.SQL("SELECT next_attempt_at, id FROM {} WHERE id = 29000").format(table)
         ).fetchone()
-        assert claim(queue, admin, 30_000, due, last) <= queue.buffers
-        assert claim(queue, admin, 30_000) > 2 * queue.buffers
+        assert claim(queue, admin, 30_000, due, last) <= BUFFERS
+        assert claim(queue, admin, 30_000) > 2 * BUFFERS
+
+
+@pytest.mark.parametrize("plans", ["force_custom_plan", "force_generic_plan"])
+def test_dead_letters_are_replayed_so_many_at_once_whatever_the_plan(queue, admin, plans):
+    """Asked again for each row, a list that passes over what has just changed goes on to the next ones."""
+    fill(queue, admin, 500)
+    with admin.transaction():
+        admin.execute("SET LOCAL session_replication_role = replica")
+        admin.execute(sql.SQL("UPDATE {} SET status = 'dead'").format(queue.identifier()))
+    admin.execute(f"SET plan_cache_mode = {plans}")
+    for unused in ("nestloop", "hashjoin mergejoin", "hashjoin mergejoin hashagg sort material indexscan bitmapscan"):
+        for way in unused.split():
+            admin.execute(f"SET enable_{way} = off")
+        for _ in range(2):
+            assert admin.execute(queue.replay_dead_sql, [10]).fetchone() == (10,)
+        admin.execute("DISCARD PLANS")
+    waiting = sql.SQL("SELECT count(*), max(id) - min(id) FROM {} WHERE status::text = %s").format(queue.identifier())
+    assert admin.execute(waiting, [queue.word("waiting")]).fetchone() == (60, 59)
