@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_package_its_sql_and_nothing_else(built: Built) -> N
     expected = {
         (Path("mentorbase", "" if folder == "dao" else folder) / path.relative_to(ROOT / folder)).as_posix()
         for folder, endings in (
-            ("dao", {".py", ".typed", ".yml"}),
+            ("dao", {".py", ".typed", ".yml", ".html", ".css", ".js"}),
             ("sql", {".sql", ".py"}),
             ("migrations", {".sql", ".txt", ".py"}),
         )
