@@ -86,7 +86,7 @@ def life_cycle(machine: Machine) -> Picture:
         for step in machine.steps
     ]
     title = f"Life cycle of {' and '.join(machine.subjects) or machine.table}"
-    return place(f"machine-{machine.bare}", title, boxes, lines, ranks=0.35, between=0.3, down=sentences)
+    return place(f"cycle-{machine.bare}", title, boxes, lines, ranks=0.35, between=0.3, down=sentences)
 
 
 def services(book: Book) -> Picture:
@@ -115,7 +115,7 @@ def services(book: Book) -> Picture:
         )
         for (start, end), count in sorted(between.items())
     ]
-    return place("services", "Services, and the foreign keys between them", boxes, lines, ranks=0.5)
+    return place("map", "Services, and the foreign keys between them", boxes, lines, ranks=0.5)
 
 
 def short_type(column: Column) -> str:

@@ -16,8 +16,10 @@
     let chosen = -1;
 
     function rank(object, words) {
-        const last = words[words.length - 1];
-        const place = object.bare === last || object.full === last ? 0
+        const names = words.filter((word) => !KINDS.includes(word));
+        const last = (names.length ? names : words).at(-1);
+        const other = names.length < words.length && !words.includes(object.kind);
+        const place = other ? 4 : object.bare === last || object.full === last ? 0
             : object.bare.startsWith(last) || object.full.startsWith(last) ? 1
             : words.every((word) => object.full.includes(word)) ? 2 : 3;
         return place * KINDS.length + KINDS.indexOf(object.kind);
