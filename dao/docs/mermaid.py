@@ -7,10 +7,9 @@ from .model import Machine, Service
 
 
 def entities(service: Service) -> str:
-    """Return the tables of a service that refer to each other, with their keys."""
-    own = {relation.name for relation in service.tables}
-    keys = [(r, c) for r in service.tables for c in r.foreign_keys if c.references in own]
-    near = {r.name for r, _ in keys} | {c.references for _, c in keys}
+    """Return the tables of a service that refer to others or are referred to, with their keys."""
+    keys = [(relation, key) for relation in service.tables for key in relation.foreign_keys]
+    near = {relation.name for relation, _ in keys} | {key.references for _, key in keys}
     lines = ["erDiagram"]
     for relation in service.tables:
         if relation.name in near:
@@ -21,12 +20,12 @@ def entities(service: Service) -> str:
                 if (marks := relation.key_of(column.name))
             ]
             lines.append("    }")
-    for relation, constraint in keys:
-        many = "o|" if relation.is_unique(constraint.columns) else "o{"
-        optional = any(not column.not_null for column in relation.columns if column.name in constraint.columns)
-        one = "|o" if optional else "||"
-        parent = constraint.references.partition(".")[2]
-        lines.append(f'    {parent} {one}--{many} {relation.bare} : "{", ".join(constraint.columns)}"')
+    for relation, key in keys:
+        optional = any(not column.not_null for column in relation.columns if column.name in key.columns)
+        one, many = "|o" if optional else "||", "o|" if relation.is_unique(key.columns) else "o{"
+        schema, _, bare = key.references.partition(".")
+        parent = bare if schema == service.name else f'"{key.references}"'
+        lines.append(f'    {parent} {one}--{many} {relation.bare} : "{", ".join(key.columns)}"')
     return "\n".join(lines) + "\n"
 
 

@@ -86,6 +86,14 @@ WHERE r.relkind IN ('r', 'p', 'f', 'v', 'm', 'c')
 ORDER BY r.name COLLATE "C", a.attnum
 """
 
+_SENSITIVITIES: Final = """
+SELECT
+    format('%I.%I', i.schema_name, i.table_name) AS relation,
+    i.column_name::text AS name,
+    CASE WHEN i.class::text <> 'none' THEN i.class::text ELSE '' END AS class
+FROM platform.column_inventory AS i
+"""
+
 _CONSTRAINTS: Final = """
 SELECT
     r.name AS relation,
@@ -259,9 +267,7 @@ ORDER BY r.rolname COLLATE "C"
 _MACHINES: Final = """
 SELECT
     r.name,
-    (SELECT a.attname::text
-    FROM pg_attribute AS a
-    WHERE a.attrelid = r.oid AND a.attname IN ('actor_kind', 'meaning') AND NOT a.attisdropped) AS who,
+    w.attname::text AS who,
     ARRAY(
         SELECT (s.name || '.' || quote_ident(a.attname)) COLLATE "C"
         FROM relations AS s
@@ -271,6 +277,7 @@ SELECT
     ) AS subjects
 FROM relations AS r
 JOIN pg_attribute AS f ON f.attrelid = r.oid AND f.attname = 'from_status'
+JOIN pg_attribute AS w ON w.attrelid = r.oid AND w.attname IN ('actor_kind', 'meaning')
 WHERE r.relkind IN ('r', 'p') AND r.relname ~ '_transitions$'
 ORDER BY r.name COLLATE "C"
 """
@@ -379,15 +386,8 @@ class _Reader:
         """Return the class of each classified column, by table and column, where columns are classified."""
         if not self._rows("SELECT FROM relations WHERE name = 'platform.column_inventory'"):
             return {}
-        found = {}
-        query = "SELECT to_jsonb(i) AS entry FROM platform.column_inventory AS i"
-        for (entry,) in self._conn.execute(query):
-            table, column, kind = (
-                next((str(entry[name]) for name in names if entry.get(name)), "") for names in _INVENTORY
-            )
-            schema = next((str(entry[name]) for name in ("schema_name", "table_schema", "schema") if name in entry), "")
-            found[f"{schema}.{table}" if schema and "." not in table else table, column] = kind
-        return found
+        rows = self._rows(_SENSITIVITIES)
+        return {(row["relation"], row["name"]): row["class"] for row in rows}
 
     def _types(self) -> Iterator[Type]:
         columns = defaultdict(list)
@@ -400,13 +400,12 @@ class _Reader:
     def _machines(self) -> Iterator[Machine]:
         for row in self._rows(_MACHINES):
             steps: dict[tuple[str, str], list[str]] = defaultdict(list)
-            query = sql.SQL("SELECT from_status::text, to_status::text, {}::text FROM {} ORDER BY {}").format(
-                sql.Identifier(row["who"]) if row["who"] else sql.NULL,
-                sql.Identifier(*row["name"].split(".")),
-                sql.SQL("from_status NULLS FIRST, to_status, 3"),
-            )
+            query = sql.SQL(
+                "SELECT t.from_status::text, t.to_status::text, t.{who}::text FROM {table} AS t"
+                " ORDER BY t.from_status NULLS FIRST, t.to_status, t.{who}"
+            ).format(who=sql.Identifier(row["who"]), table=sql.Identifier(*row["name"].split(".")))
             for before, after, who in self._conn.execute(query):
-                steps[before or "", after or ""].append(who or "")
+                steps[before or "", after or ""].append(who)
             yield Machine(
                 row["name"],
                 tuple(row["subjects"]),
@@ -434,13 +433,6 @@ class _Reader:
     def _all(self, kind: type[T], query: LiteralString) -> list[T]:
         with self._conn.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(OURS + query).fetchall()
-
-
-_INVENTORY: Final = (
-    ("table_name", "relation", "relation_name", "table"),
-    ("column_name", "attribute", "column"),
-    ("class", "classification", "sensitivity", "category", "kind"),
-)
 
 
 def _within(schema: str, found: Sequence[T], name: Callable[[T], str]) -> tuple[T, ...]:

@@ -60,11 +60,10 @@ def strange(pg_server: TestServer, pg_template: NoopExecutor, tmp_path_factory: 
             conn.execute("CREATE FUNCTION auth.f(text) RETURNS int LANGUAGE sql RETURN 1")
             conn.execute("COMMENT ON COLUMN auth.users.first_name IS NULL")
             conn.execute("""COMMENT ON TABLE auth.users IS '<script>alert(1)</script> & "more".'""")
-            conn.execute("DROP TABLE IF EXISTS platform.column_inventory CASCADE")
             conn.execute(
                 """
-                CREATE TABLE platform.column_inventory AS
-                SELECT 'auth' AS schema_name, 'users' AS table_name, 'username' AS column_name, 'very personal' AS class
+                CREATE TABLE IF NOT EXISTS platform.column_inventory AS
+                SELECT 'auth' AS schema_name, 'users' AS table_name, 'username' AS column_name, 'personal' AS class
                 """
             )
         return write(as_deploy(dsn), tmp_path_factory.mktemp("strange"))
