@@ -481,6 +481,11 @@ def translate(error: psycopg.Error, *, ours: bool = False) -> Exception:
     return error
 
 
+def exception_for(constraint: str, sqlstate: str) -> type[Refusal]:
+    """Return what `translate` makes of a violation of *constraint*, named as ``schema.name``."""
+    return _BY_CONSTRAINT.get(constraint) or _VIOLATIONS[sqlstate]
+
+
 def raise_translated(error: Exception, *, ours: bool = False) -> NoReturn:
     """Raise what `translate` makes of *error*, or *error* itself. To be called where it was caught."""
     if ours and isinstance(error, ValidationError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import adopt, backup, check, demo, generate, keys, maintenance, migrations, server
+from . import adopt, backup, check, demo, docs, generate, keys, maintenance, migrations, server
 from .console import run
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(maintenance.purge)
 app.command()(keys.reencrypt)
 app.command()(adopt.adopt)
 app.command()(check.check)
+app.command()(docs.docs)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.command()(server.up)

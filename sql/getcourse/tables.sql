@@ -289,8 +289,10 @@ CREATE INDEX mentors_open_idx ON getcourse.mentors (id) WHERE is_open;
 CREATE INDEX mentors_valid_from_idx ON getcourse.mentors (valid_from);
 CREATE INDEX mentors_valid_to_idx ON getcourse.mentors (valid_to);
 
+-- Finds a mentor by address, as of any time.
 CREATE INDEX mentors_email_idx ON getcourse.mentors (email);
 
+-- Finds the mentor behind a Telegram account.
 CREATE INDEX mentors_telegram_id_idx ON getcourse.mentors (telegram_id);
 
 CREATE TRIGGER mentors_guard_version
@@ -406,6 +408,7 @@ CREATE INDEX students_open_idx ON getcourse.students (id) WHERE is_open;
 CREATE INDEX students_valid_from_idx ON getcourse.students (valid_from);
 CREATE INDEX students_valid_to_idx ON getcourse.students (valid_to);
 
+-- Finds a student by address, as of any time.
 CREATE INDEX students_email_idx ON getcourse.students (email);
 
 -- Whose webhook it is.

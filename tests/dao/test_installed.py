@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_package_its_sql_and_nothing_else(built: Built) -> N
     expected = {
         (Path("mentorbase", "" if folder == "dao" else folder) / path.relative_to(ROOT / folder)).as_posix()
         for folder, endings in (
-            ("dao", {".py", ".typed", ".yml"}),
+            ("dao", {".py", ".typed", ".yml", ".html", ".css", ".js"}),
             ("sql", {".sql", ".py"}),
             ("migrations", {".sql", ".txt", ".py"}),
         )
@@ -138,7 +138,7 @@ def installed(request: pytest.FixtureRequest, built: Built, tmp_path_factory: py
     (site,) = (folder / "venv" / "lib").glob("python3.*/site-packages")
     assert {path.name for path in site.iterdir()} == {"mentorbase", "mentorbase-0.1.0.dist-info"}
     if request.param:
-        run(*pip, "install", "--quiet", f"{built.wheel}[demo]", cwd=folder)
+        run(*pip, "install", "--quiet", f"{built.wheel}[demo,docs]", cwd=folder)
     else:
         link_what_is_needed(site)
     assert "No broken requirements found." in run(*pip, "check", cwd=folder)
@@ -147,24 +147,30 @@ def installed(request: pytest.FixtureRequest, built: Built, tmp_path_factory: py
 
 def link_what_is_needed(site: Path) -> None:
     """Lend the distributions that ours declares, and no other: nothing is downloaded again."""
-    for dist in needed("mentorbase", "demo"):
+    for dist in needed("mentorbase", "demo", "docs"):
         for top in {file.parts[0] for file in dist.files or ()} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(str(dist.locate_file(top))))
 
 
-def test_an_installed_wheel_runs_demo_and_migrates(installed: Path, empty_dsn: str, tmp_path: Path) -> None:
+def test_an_installed_wheel_runs_demo_migrates_and_writes_the_schema_book(
+    installed: Path, empty_dsn: str, tmp_path: Path
+) -> None:
     where = run(installed / "python", "-c", "import mentorbase; print(mentorbase.__file__)", cwd=tmp_path)
     assert where.startswith(str(installed.parent))
     assert "Boris passed with a 5" in run(installed / "mentorbase", "demo", "--scale", "tiny", cwd=tmp_path)
     to = ("auth", "--dsn", empty_dsn)
     assert "auth.0001.init" in run(installed / "mentorbase", "migrate", *to, cwd=tmp_path)
     run(installed / "mentorbase", "status", *to, cwd=tmp_path)  # 3 if something were pending
+    run(installed / "mentorbase", "docs", "--dsn", empty_dsn, "--output", "book", cwd=tmp_path)
+    assert "auth.users" in (tmp_path / "book" / "auth.html").read_text("utf-8")
+    assert (tmp_path / "book" / "book.css").exists()
 
 
 def test_every_module_is_imported_without_a_warning(installed: Path, tmp_path: Path) -> None:
     modules = sorted(path.stem for path in (ROOT / "dao").glob("[!_]*.py"))
     modules.remove("metrics")  # of the extra that is not installed
     modules += sorted(f"cli.{path.stem}" for path in (ROOT / "dao" / "cli").glob("[!_]*.py"))
+    modules += sorted(f"docs.{path.stem}" for path in (ROOT / "dao" / "docs").glob("[!_]*.py"))
     names = ", ".join(f"mentorbase.{name}" for name in modules)
     run(installed / "python", "-W", "error", "-c", f"import {names}", cwd=tmp_path)
