@@ -147,6 +147,17 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         """Do nothing: the row is taken already, on another connection."""
         yield
 
+    def ensure_internal_schema_updated(self) -> None:
+        """Look once a run: yoyo looks again before each mark when nothing was to be done."""
+        super().ensure_internal_schema_updated()
+        self._internal_schema_updated = True
+
+    def copy(self) -> Backend:
+        """Connect once more; what was seen of yoyo's tables holds, for no other migrator is at work."""
+        copied: Backend = super().copy()
+        copied._internal_schema_updated = self._internal_schema_updated
+        return copied
+
     def beside(self, dbname: str) -> str:
         """Return the DSN of another database of the same server, for the same login."""
         params = {key: value for key, value in self.uri.args.items() if key != "schema"}

@@ -1,4 +1,4 @@
-"""One server and one migrated template for the run; each test has a database of its own, cloned from it."""
+"""One server and one migrated template for the run; each test has a database to itself, cloned from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pgbouncer
 import psycopg
 import pytest
-from clones import clone_of
+from clones import Clones, clone_of
 from mentorbase.database import Database
 from mentorbase.embedded import server
 from mentorbase.migrate import migrate
@@ -89,6 +89,14 @@ def _load(*, host: str, port: int, user: str, dbname: str, password: str | None,
         ensure_login(conn, READER)
         conn.execute(f"GRANT mentorbase_app TO {APP}")
         conn.execute(f"GRANT mentorbase_reader TO {READER}")
+
+
+@pytest.fixture(scope="session")
+def clones(pg_server: TestServer) -> Iterator[Clones]:
+    """The databases of the tests."""
+    found = Clones(pg_server)
+    yield found
+    found.close()
 
 
 pg_template = factories.postgresql_noproc(

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from conftest import TestServer
+from clones import Clones
 from mentorbase import Quests
 from pytest_postgresql.executors import NoopExecutor
 from quests.family import EDU, PAS, Family, database_of_its_own
@@ -50,9 +50,9 @@ Call = Callable[[int], object]
 
 
 @pytest.fixture(scope="module")
-def family(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[Family]:
+def family(clones: Clones, pg_template: NoopExecutor) -> Iterator[Family]:
     """The document's numbers of everything."""
-    with database_of_its_own(pg_server, pg_template.template_dbname, f"{pg_template.dbname}_bench_quests") as found:
+    with database_of_its_own(clones, pg_template.template_dbname, f"{pg_template.dbname}_bench_quests") as found:
         with found.admin.transaction():
             found.admin.execute("SET LOCAL session_replication_role = replica")
             found.admin.execute(ROWS)

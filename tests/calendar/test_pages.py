@@ -74,6 +74,7 @@ def plan(conn, query: Query, **values) -> tuple[set[str], set[str], int]:
     return nodes, indexes, top["Shared Hit Blocks"] + top["Shared Read Blocks"]
 
 
+@pytest.mark.untouched
 def test_a_page_of_a_long_calendar_reads_its_own_rows_by_index(admin):
     with unguarded(admin):
         admin.execute(

@@ -9,6 +9,7 @@ from functools import cache
 
 import psycopg
 import pytest
+from clones import Clones
 from conftest import APP, TestServer
 from mentorbase import Database, Settings
 from mentorbase.migrate import migrate
@@ -54,7 +55,7 @@ def template_of(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[Ca
 @pytest.fixture
 def build(
     request: pytest.FixtureRequest,
-    pg_server: TestServer,
+    clones: Clones,
     pg_template: NoopExecutor,
     template_of: Callable[[str], str],
 ) -> Iterator[Callable[[bool], Home]]:
@@ -64,9 +65,9 @@ def build(
 
         def home(together: bool) -> Home:
             template = pg_template.template_dbname if together else template_of(service)
-            superuser = stack.enter_context(new_database(pg_server, f"{pg_template.dbname}_home", template))
-            admin = stack.enter_context(psycopg.connect(superuser, autocommit=True))
-            dsn = make_conninfo(superuser, user=APP)
+            admin = stack.enter_context(clones.one(f"{template}_home", template))
+            admin.autocommit = True
+            dsn = make_conninfo(admin.info.dsn, user=APP)
             settings = Settings(_env_file=None, db_pool_min_size=1, db_pool_max_size=CLIENTS)
             db = stack.enter_context(Database.connect(dsn, settings=settings))
             house = Home(admin, dsn, db, together)

@@ -451,6 +451,7 @@ class TestPlans:
                 assert scan["Node Type"] == "Index Only Scan", (name, plan)
                 assert scan["Index Name"] == "subject_schedule_relationship_id_idx"
 
+    @pytest.mark.untouched
     def test_one_relation_reads_its_own_bookings_only(self, admin: psycopg.Connection) -> None:
         plan = plan_of(admin, Mentoring.statistics, {"relationship_id": 7}, "ANALYZE, BUFFERS, TIMING OFF, ")
         [scan] = [node for node in plan if node.get("Relation Name") == "subject_schedule"]

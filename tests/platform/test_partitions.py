@@ -433,6 +433,7 @@ class TestScrub:
         became = behind(admin, "SELECT platform.make_months('auth', 'audit_log')", [partial(scrub, other, 1)])
         assert became == [1]
 
+    @pytest.mark.untouched
     def test_reads_no_more_of_a_long_log_than_of_a_short_one(self, admin: psycopg.Connection) -> None:
         def buffers() -> int:
             with admin.transaction(force_rollback=True):

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from conftest import TestServer, ensure_login
+from clones import Clones
+from conftest import ensure_login
 from mentorbase import SYSTEM, Actor, Database, DataType, ModerationStatus, QuestStatus, Settings
 from psycopg.conninfo import make_conninfo
-from schema.support import new_database
 
 PARENT, CHILD, OTHER_PARENT, OTHER_CHILD, MODERATOR = 1, 2, 3, 4, 5
 PAS, EDU = "test_pas", "test_edu"
@@ -96,11 +96,11 @@ def opened(stack: ExitStack, admin: psycopg.Connection[Any], *, pool: int = 4) -
 
 
 @contextmanager
-def database_of_its_own(server: TestServer, template: str | None, name: str) -> Iterator[Family]:
+def database_of_its_own(clones: Clones, template: str, name: str) -> Iterator[Family]:
     """A family in a clone of the template, with twenty users."""
     with ExitStack() as stack:
-        dsn = stack.enter_context(new_database(server, name, template or "template1"))
-        admin = stack.enter_context(psycopg.connect(dsn, autocommit=True))
+        admin = stack.enter_context(clones.one(name, template))
+        admin.autocommit = True
         with admin.transaction():
             admin.execute("SET LOCAL mentorbase.actor = 'system'")
             admin.execute("INSERT INTO auth.users (id, first_name) SELECT i, 'Person' FROM generate_series(1, 20) AS i")

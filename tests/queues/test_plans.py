@@ -12,6 +12,8 @@ import pytest
 from psycopg import sql
 from queues.adapters import BUFFERS, Adapter
 
+pytestmark = pytest.mark.untouched
+
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ from conftest import TestServer
 from mentorbase.catalog import describe
 from mentorbase.migrate import migrate
 from pytest_postgresql.executors import NoopExecutor
-from schema.support import SERVICES, Rows, as_deploy, fill, new_database, people, rows
+from schema.support import SERVICES, Rows, as_deploy, fill, know_the_catalog, new_database, people, rows
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,7 @@ def catalog(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[psycop
         new_database(pg_server, f"{pg_template.dbname}_catalog", pg_template.template_dbname) as dsn,
         psycopg.connect(dsn, autocommit=True) as conn,
     ):
+        know_the_catalog(conn)
         yield conn
 
 
@@ -41,6 +42,7 @@ def unlinked(pg_server: TestServer, pg_template: NoopExecutor) -> Iterator[psyco
     with new_database(pg_server, f"{pg_template.dbname}_unlinked") as dsn:
         migrate(as_deploy(dsn), SERVICES)
         with psycopg.connect(dsn, autocommit=True) as conn:
+            know_the_catalog(conn)
             yield conn
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+from clones import clone_of
 from conftest import APP, DEPLOY, READER, ensure_login
 from mentorbase.migrate import migrate
 from psycopg.conninfo import make_conninfo
@@ -25,4 +26,4 @@ def _load(*, host: str, port: int, user: str, dbname: str, password: str | None,
 tutormax_template = factories.postgresql_noproc(
     depends_on="pg_server", dbname="mentorbase_tutormax_test", load=[_load], load_autocommit=True
 )
-postgresql = factories.postgresql("tutormax_template")
+postgresql = clone_of("tutormax_template")
