@@ -11,6 +11,7 @@ from mentorbase.migrate import migrate, rollback, status
 from mentorbase.resources import folder
 from schema.support import LIVES, SERVICES, as_deploy, fill, found
 
+SEEDED = {*REFERENCE_TABLES, "notifications.notification_templates"}  # the latter are edited, too
 OUR_TABLES = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
 
 
@@ -31,11 +32,11 @@ def rows(conn):
 
 
 def people(found_rows):
-    """The rows that people wrote: those of reference tables, audited ones too, come and go with migrations."""
+    """The rows that people wrote: those of tables with seed rows, audited ones too, come and go with migrations."""
     return {
-        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in REFERENCE_TABLES]
+        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in SEEDED]
         for table, its_rows in found_rows.items()
-        if table not in REFERENCE_TABLES
+        if table not in SEEDED
     }
 
 
