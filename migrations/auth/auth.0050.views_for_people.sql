@@ -12,7 +12,7 @@ SELECT
     u.is_active,
     u.language_code,
     u.timezone,
-    date_trunc('minute', now() AT TIME ZONE u.timezone) AS local_time_now,
+    date_trunc('minute', now() AT TIME ZONE u.timezone) AS now_local,
     c.has_email,
     c.has_phone,
     u.created_at,
@@ -37,7 +37,7 @@ COMMENT ON COLUMN auth.v_users.role IS 'What the person mainly is: student, teac
 COMMENT ON COLUMN auth.v_users.is_active IS 'False once the person has left or was blocked by the platform.';
 COMMENT ON COLUMN auth.v_users.language_code IS 'Language of the interface, a BCP 47 tag.';
 COMMENT ON COLUMN auth.v_users.timezone IS 'IANA time zone in which the person reads local times.';
-COMMENT ON COLUMN auth.v_users.local_time_now IS 'What time it is for them now, to the minute.';
+COMMENT ON COLUMN auth.v_users.now_local IS 'What time it is for them now, to the minute.';
 COMMENT ON COLUMN auth.v_users.has_email IS 'Whether an e-mail address is kept, encrypted.';
 COMMENT ON COLUMN auth.v_users.has_phone IS 'Whether a phone number is kept, encrypted.';
 COMMENT ON COLUMN auth.v_users.created_at IS 'When the row was made.';

@@ -36,9 +36,15 @@ SELECT
     u.role,
     u.is_active,
     u.timezone,
-    date_trunc('minute', now() AT TIME ZONE u.timezone) AS local_time_now,
-    (SELECT count(*) > 0 FROM teachers.teachers AS x WHERE x.telegram_id = u.telegram_id) AS is_teacher,
-    (SELECT count(*) > 0 FROM students.students AS x WHERE x.telegram_id = u.telegram_id) AS is_student,
+    date_trunc('minute', now() AT TIME ZONE u.timezone) AS now_local,
+    (
+        SELECT count(*) > 0 FROM teachers.teachers AS x
+        WHERE x.telegram_id = u.telegram_id
+    ) AS is_teacher,
+    (
+        SELECT count(*) > 0 FROM students.students AS x
+        WHERE x.telegram_id = u.telegram_id
+    ) AS is_student,
     m.mentees,
     e.mentors,
     t.groups_taught,
@@ -81,7 +87,7 @@ COMMENT ON COLUMN links.v_people.name IS 'What they are called: first and last n
 COMMENT ON COLUMN links.v_people.role IS 'What the person mainly is: student, teacher or admin.';
 COMMENT ON COLUMN links.v_people.is_active IS 'False once the person has left or was blocked by the platform.';
 COMMENT ON COLUMN links.v_people.timezone IS 'IANA time zone in which the person reads local times.';
-COMMENT ON COLUMN links.v_people.local_time_now IS 'What time it is for them now, to the minute.';
+COMMENT ON COLUMN links.v_people.now_local IS 'What time it is for them now, to the minute.';
 COMMENT ON COLUMN links.v_people.is_teacher IS 'Whether they have a teacher''s profile.';
 COMMENT ON COLUMN links.v_people.is_student IS 'Whether they have a student''s profile.';
 COMMENT ON COLUMN links.v_people.mentees IS 'How many people they mentor: relationships that are active or paused.';

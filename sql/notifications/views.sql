@@ -80,45 +80,41 @@ COMMENT ON COLUMN notifications.v_notification_logs.occurred_at IS 'When the ste
 CREATE VIEW notifications.v_queues AS
 SELECT
     c.channel,
-    p.pending + w.waiting AS backlog,
-    k.in_work,
-    least(p.oldest_pending, w.oldest_waiting) AS oldest_waiting_since,
-    s.dead,
-    s.uncertain,
+    (
+        SELECT count(*) FROM notifications.notifications AS n
+        WHERE n.channel = c.channel AND n.status = 'pending'
+    )
+    + (
+        SELECT count(*) FROM notifications.notifications AS n
+        WHERE n.channel = c.channel AND n.status = 'waiting'
+    ) AS backlog,
+    (
+        SELECT count(*) FROM notifications.notifications AS n
+        WHERE n.channel = c.channel AND n.status IN ('processing', 'sending')
+    ) AS in_work,
+    least(
+        (
+            SELECT min(n.created_at) FROM notifications.notifications AS n
+            WHERE n.channel = c.channel AND n.status = 'pending'
+        ),
+        (
+            SELECT min(n.created_at) FROM notifications.notifications AS n
+            WHERE n.channel = c.channel AND n.status = 'waiting'
+        )
+    ) AS oldest_waiting_since,
+    (
+        SELECT count(*) FROM notifications.notifications AS n
+        WHERE n.channel = c.channel AND n.status IN ('dead', 'uncertain') AND n.status = 'dead'
+    ) AS dead,
+    (
+        SELECT count(*) FROM notifications.notifications AS n
+        WHERE n.channel = c.channel AND n.status IN ('dead', 'uncertain') AND n.status = 'uncertain'
+    ) AS uncertain,
     (
         SELECT h.paused_until FROM notifications.channel_pauses AS h
         WHERE h.channel = c.channel AND h.paused_until > now()
     ) AS paused_until
-FROM unnest(enum_range(NULL::notifications.channel)) AS c (channel)
-CROSS JOIN
-    LATERAL (
-        SELECT
-            count(*) AS pending,
-            min(n.created_at) AS oldest_pending
-        FROM notifications.notifications AS n
-        WHERE n.channel = c.channel AND n.status = 'pending'
-    ) AS p
-CROSS JOIN
-    LATERAL (
-        SELECT
-            count(*) AS waiting,
-            min(n.created_at) AS oldest_waiting
-        FROM notifications.notifications AS n
-        WHERE n.channel = c.channel AND n.status = 'waiting'
-    ) AS w
-CROSS JOIN
-    LATERAL (
-        SELECT count(*) AS in_work FROM notifications.notifications AS n
-        WHERE n.channel = c.channel AND n.status IN ('processing', 'sending')
-    ) AS k
-CROSS JOIN
-    LATERAL (
-        SELECT
-            count(*) FILTER (WHERE n.status = 'dead') AS dead,
-            count(*) FILTER (WHERE n.status = 'uncertain') AS uncertain
-        FROM notifications.notifications AS n
-        WHERE n.channel = c.channel AND n.status IN ('dead', 'uncertain')
-    ) AS s;
+FROM unnest(enum_range(NULL::notifications.channel)) AS c (channel);
 
 COMMENT ON VIEW notifications.v_queues IS
 'How the queue stands, one row a channel, for alarms: reads what is open or stuck, and nothing of what is done.';

@@ -197,8 +197,8 @@ def test_the_roles_are_members_of_what_is_written_out(catalog: psycopg.Connectio
             "missing in the database: mentoring_app may EXECUTE function mentoring.block(bigint,bigint,bigint)",
         ),
         (
-            "GRANT USAGE ON TYPE auth.user_role TO mentorbase_reader",
-            "extra in the database: mentorbase_reader may USAGE type auth.user_role",
+            "GRANT USAGE ON TYPE auth.contact_kind TO mentorbase_reader",
+            "extra in the database: mentorbase_reader may USAGE type auth.contact_kind",
         ),
         (
             "REVOKE UPDATE ON mentoring.settings FROM mentorbase_owner",

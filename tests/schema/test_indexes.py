@@ -94,6 +94,8 @@ WHERE r.relkind IN ('r', 'p', 'v', 'm', 'c')
         'varchar'::regtype, 'bpchar'::regtype, 'timestamp'::regtype, 'timetz'::regtype, 'money'::regtype,
         'json'::regtype
     )
+    -- What somebody's clock shows, beside the instant: for people, computed, and never kept.
+    AND NOT (r.relkind = 'v' AND a.attname ~ '_local$' AND t.oid = 'timestamp'::regtype)
 """
 
 TABLES_WITHOUT_PRIMARY_KEY = """
