@@ -133,9 +133,7 @@ def test_logs_of_services_lose_their_old_rows_and_months(
     assert admin.execute(counts).fetchone() == (1, 1)
 
 
-def test_the_months_of_events_are_made_and_dropped_too(
-    tmp_path: Path, admin: psycopg.Connection, deploy: str
-) -> None:
+def test_the_months_of_events_are_made_and_dropped_too(tmp_path: Path, admin: psycopg.Connection, deploy: str) -> None:
     [(last,)] = admin.execute(
         "SELECT max(c.relname) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = 'tutormax.tutor_events'::regclass AND c.relname ~ '_y'"

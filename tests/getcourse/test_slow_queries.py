@@ -80,7 +80,9 @@ def test_another_login_sees_the_times_but_no_text_of_what_is_not_its_own(counted
 def test_it_keeps_its_budget(counted: str) -> None:
     with psycopg.connect(make_conninfo(counted, user=MONITOR), autocommit=True) as conn:
         Getcourse(conn).slow_queries()
-        [[plan]] = conn.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM getcourse.slow_queries()").fetchall()
+        [[plan]] = conn.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM getcourse.slow_queries()"
+        ).fetchall()
     top = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
     pages = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
     print(f"\nslow_queries: {pages} buffers", end="")  # noqa: T201
