@@ -6,7 +6,18 @@ import hashlib
 import json
 
 import pytest
-from mentorbase import SYSTEM, AlreadyExists, BotNotificationQueue, ReferenceViolation, RetryAfter, Unreachable, Worker
+from mentorbase import (
+    SYSTEM,
+    AlreadyExists,
+    BotNotificationQueue,
+    EnqueuedForMentors,
+    InvalidArgument,
+    InvalidValue,
+    ReferenceViolation,
+    RetryAfter,
+    Unreachable,
+    Worker,
+)
 from mentoring.lifecycle import refused
 
 
@@ -60,6 +71,50 @@ def test_a_repeat_about_another_webhook_or_mentor_passes_and_about_the_same_one_
         )
     with refused(ReferenceViolation, "23503", constraint="notifications_mentor_id_fkey"):
         db.getcourse.enqueue(99, "answer", "An answer.")
+
+
+def test_many_are_queued_in_one_statement_as_each_would_be(db, admin, mentors):
+    event = db.getcourse.receive_webhook(
+        json.dumps({"event_date": "2025-12-20", "user_id": 7, "user_email": "a@example.org", "answer_id": 1})
+    ).event_id
+    there = db.getcourse.enqueue(mentors[0], "answer", "An answer.", webhook_event_id=event)
+    admin.execute("INSERT INTO getcourse.unreachable_mentors (telegram_id) VALUES (1002)")
+    done = db.getcourse.enqueue_many(
+        [mentors[0], mentors[0], mentors[0], mentors[0], mentors[1], mentors[2]],
+        ["answer", "answer", "answer", "reminder", "answer", "answer"],
+        ["An answer.", "An answer.", "An answer.", "An answer.", "An answer.", "An answer."],
+        webhook_event_ids=[event, None, None, event, event, event],
+    )
+    assert done == EnqueuedForMentors(queued=2, cancelled=2, duplicates=2)
+    stored = admin.execute(
+        "SELECT mentor_id, type, webhook_event_id, status::text, last_error, duplicates FROM getcourse.notifications"
+        " ORDER BY mentor_id, webhook_event_id NULLS FIRST, type"
+    ).fetchall()
+    assert stored == [
+        (mentors[0], "answer", None, "pending", None, 1),
+        (mentors[0], "answer", event, "pending", None, 1),
+        (mentors[0], "reminder", event, "pending", None, 0),
+        (mentors[1], "answer", event, "cancelled", "unreachable", 0),
+        (mentors[2], "answer", event, "cancelled", "no recipient", 0),
+    ]
+    assert db.getcourse.notification(there.id).duplicates == 1
+    assert db.getcourse.enqueue_many([mentors[0]], ["answer"], ["News."]).queued == 1
+    assert db.getcourse.enqueue_many([], [], []) == EnqueuedForMentors(queued=0, cancelled=0, duplicates=0)
+
+
+def test_of_many_that_do_not_fit_together_or_are_wrong_none_is_queued(db, admin, mentors):
+    for wrong in (
+        ([mentors[0]], [], ["x"], None),
+        ([mentors[0]], ["answer"], ["x", "y"], None),
+        ([mentors[0]], ["answer"], ["x"], [None, None]),
+    ):
+        with refused(InvalidArgument, "MB007"):
+            db.getcourse.enqueue_many(*wrong[:3], webhook_event_ids=wrong[3])
+    with refused(ReferenceViolation, "23503", constraint="notifications_mentor_id_fkey"):
+        db.getcourse.enqueue_many([mentors[0], 99], ["answer"] * 2, ["x"] * 2)
+    with refused(InvalidValue, "23514", constraint="notifications_message_check"):
+        db.getcourse.enqueue_many([mentors[0]] * 2, ["answer"] * 2, ["x", " "])
+    assert admin.execute("SELECT count(*) FROM getcourse.notifications").fetchone() == (0,)
 
 
 def test_it_goes_to_the_account_that_the_mentor_has_when_it_is_sent(db, mentors):

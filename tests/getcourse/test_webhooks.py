@@ -303,3 +303,41 @@ def test_an_asynchronous_worker_does_the_same(dsn, db):
     asyncio.run(scenario())
     assert [db.getcourse.webhook(i).status for i in ids] == ["processed", "retry"]
     assert [len(db.getcourse.notifications_about(i)) for i in ids] == [1, 0]
+
+
+def test_many_webhooks_are_reported_done_in_one_call(db, admin):
+    for n in range(5):
+        db.getcourse.receive_webhook(body(answer_id=str(n)))
+    items = db.getcourse.claim_webhooks(at_most=4)
+    ids, token = [item.id for item in items], items[0].lease_token
+    assert db.getcourse.finish_webhooks(ids[:2], token) == 2
+    # Reported again, because the answer was lost, with two that are new.
+    assert db.getcourse.finish_webhooks(ids, token) == 2
+    assert db.getcourse.finish_webhooks(ids, token) == 0
+    assert [row["status"] for row in rows(admin)] == ["processed"] * 4 + ["received"]
+    assert [row["lease_until"] for row in rows(admin)] == [None] * 5
+
+
+def test_of_many_webhooks_none_is_reported_if_one_is_lost(db, admin):
+    for n in range(3):
+        db.getcourse.receive_webhook(body(answer_id=str(n)))
+    items = db.getcourse.claim_webhooks(at_most=2)
+    ids, token = [item.id for item in items], items[0].lease_token
+    other = db.getcourse.claim_webhooks(at_most=1)[0]
+    for given, shown, missing in (
+        ([*ids, other.id], token, other.id),
+        (ids, other.lease_token, ids[0]),
+        ([*ids, 99], token, 99),
+    ):
+        with refused(LeaseLost, "MB303") as caught:
+            db.getcourse.finish_webhooks(given, shown)
+        assert caught.value.values == {"event_id": str(missing)}
+    db.getcourse.finish_webhook(ids[1], token, Outcome.REJECTED)
+    with refused(LeaseLost, "MB303"):
+        db.getcourse.finish_webhooks(ids, token)
+    assert [row["status"] for row in rows(admin)] == ["processing", "dead", "processing"]
+
+
+def test_a_webhook_has_no_attempt_to_begin_and_that_is_said(db):
+    with pytest.raises(NotImplementedError, match="in the transaction that calls finish_webhook"):
+        WebhookQueue().begin_attempt(db, db.getcourse.claim_webhooks(), MINUTE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
@@ -221,6 +221,27 @@ def test_an_outcome_is_corrected_by_an_administrator(school: Database, admin: ps
         "SELECT table_name, old_values, new_values FROM tutormax.audit_log WHERE table_name = 'interventions'"
     ).fetchall()
     assert (table, old, new) == ("interventions", {"outcome": "improved"}, {"outcome": "churned"})
+
+
+@pytest.mark.usefixtures("school")
+def test_when_it_ended_is_stamped_and_corrected_by_an_administrator_only(admin: psycopg.Connection) -> None:
+    known = put(admin, "in_progress")
+
+    def change(actor: Actor, what: str) -> None:
+        with admin.transaction():
+            admin.execute(f"SET LOCAL mentorbase.actor = '{actor}'")
+            admin.execute(f"UPDATE tutormax.interventions SET {what} WHERE intervention_id = {known}")
+
+    backdated = "status = 'completed', outcome = 'improved', closed_at = '2026-01-01 00:00:00+00'"
+    with refused(ReadOnly, "MB006"):
+        change(ACTORS["assignee"], backdated)
+    change(ACTORS["assignee"], "status = 'completed', outcome = 'improved'")
+    stamped = "SELECT closed_at = updated_at, closed_at FROM tutormax.interventions"
+    assert admin.execute(stamped).fetchone()[0]
+    with refused(ReadOnly, "MB006"):
+        change(ACTORS["assignee"], "closed_at = '2026-01-01 00:00:00+00'")
+    change(ACTORS["admin"], "closed_at = '2026-01-01 00:00:00+00'")
+    assert admin.execute(stamped).fetchone()[1] == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_lists_in_pages(school: Database) -> None:

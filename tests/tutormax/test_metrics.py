@@ -249,6 +249,21 @@ def test_only_the_windows_that_late_data_touch_are_computed_again(db: Database, 
     assert assert_as_by_hand(admin) == 24
 
 
+def test_late_data_are_in_a_window_from_its_first_day_to_its_last(db: Database, admin: psycopg.Connection) -> None:
+    """A window of seven days ends with the day that it is computed for, and began six days before."""
+    enroll(db)
+    run(db)
+    for ago in (90, 89, 30, 29, 7, 6, 1, 0):  # the same session, moved
+        db.tutormax.save_session("late", **late(days=ago))
+        run(db)
+        found = admin.execute(
+            "SELECT metric_window::text FROM tutormax.tutor_performance_metrics"
+            " WHERE tutor_id = %s AND sessions_total = 1",
+            [TUTOR],
+        ).fetchall()
+        assert {window for (window,) in found} == {window for window, days in DAYS.items() if ago < days}, ago
+
+
 def late(days: float) -> dict[str, Any]:
     one = session("late", days)
     return {name: getattr(one, name) for name in one.__slots__ if name != "session_id"}
