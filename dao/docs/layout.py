@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pygraphviz  # type: ignore[import-untyped]
 
@@ -134,7 +134,7 @@ def place(
         down: whether the ranks are below each other.
     """
     linked = {end for line in lines for end in (line.start, line.end)}
-    graph = pygraphviz.AGraph(
+    graph: Any = pygraphviz.AGraph(
         directed=True, strict=False, rankdir="TB" if down else "LR", ranksep=ranks, nodesep=between
     )
     graph.edge_attr.update(arrowhead="none", arrowtail="none")
