@@ -39,8 +39,8 @@ def write(dsn: str, folder: Path) -> Written:
         folder: where to; it is made if there is none.
 
     Raises:
-        SetupError: no connection, not enough rights, no mentorbase there, the folder cannot be written, or the
-            extra ``docs`` is not installed.
+        SetupError: no connection, not enough rights, no mentorbase there or an older one, the folder cannot be
+            written, or the extra ``docs`` is not installed.
     """
     try:
         from .pages import pages

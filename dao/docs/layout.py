@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pygraphviz  # type: ignore[import-untyped]
 
@@ -17,6 +17,7 @@ CHAR: Final = 6.9
 _MARGIN: Final = 8.0
 _LABEL_LINE: Final = 14
 _GAP: Final = 20
+_LOOP: Final = 34
 _ROW: Final = 860
 """How wide a row of boxes may be at least."""
 
@@ -133,8 +134,8 @@ def place(
         between: inches between the boxes of a rank.
         down: whether the ranks are below each other.
     """
-    linked = {end for line in lines for end in (line.start, line.end)}
-    graph = pygraphviz.AGraph(
+    linked = {end for line in lines if line.start != line.end for end in (line.start, line.end)}
+    graph: Any = pygraphviz.AGraph(
         directed=True, strict=False, rankdir="TB" if down else "LR", ranksep=ranks, nodesep=between
     )
     graph.edge_attr.update(arrowhead="none", arrowtail="none")
@@ -142,6 +143,8 @@ def place(
         if box.name in linked:
             graph.add_node(box.name, shape="plain", label=_table((row.height for row in box.rows), box.width))
     for number, line in enumerate(lines):
+        if line.start == line.end:
+            continue
         label = _table([_LABEL_LINE * len(line.label)], max(map(text_width, line.label))) if line.label else ""
         graph.add_edge(line.start, line.end, key=str(number), label=label, **_ports(line))
     graph.layout("dot")
@@ -154,15 +157,16 @@ def place(
     placed = [_placed(box, *point(graph.get_node(box.name).attr["pos"])) for box in boxes if box.name in linked]
     alone = [box for box in boxes if box.name not in linked]
     beside, width, height = _in_rows(alone, right - left, top - bottom)
-    drawn = [
-        _drawn(
-            line,
-            [point(part) for part in edge.attr["pos"].split()],
-            point(edge.attr["lp"]) if line.label else (0.0, 0.0),
-        )
-        for number, line in enumerate(lines)
-        if (edge := graph.get_edge(line.start, line.end, str(number)))
-    ]
+    by_name = {one.box.name: one for one in (*placed, *beside)}
+    drawn = []
+    for number, line in enumerate(lines):
+        if line.start == line.end:
+            drawn.append(_loop(line, by_name[line.start]))
+            width = max(width, float(by_name[line.start].x) + by_name[line.start].box.width + _LOOP)
+        else:
+            edge = graph.get_edge(line.start, line.end, str(number))
+            label_at = point(edge.attr["lp"]) if line.label else (0.0, 0.0)
+            drawn.append(_drawn(line, [point(part) for part in edge.attr["pos"].split()], label_at))
     return Picture(
         name, title, round(width + 2 * _MARGIN), round(height + 2 * _MARGIN), (*placed, *beside), tuple(drawn)
     )
@@ -192,7 +196,7 @@ def _table(heights: Iterable[float], width: float) -> str:
 
 def _ports(line: Line) -> dict[str, str]:
     found = {"tailport": line.start_row, "headport": line.end_row}
-    sides = {"tailport": "e", "headport": "w"} if line.start != line.end else {"tailport": "e", "headport": "e"}
+    sides = {"tailport": "e", "headport": "w"}
     return {port: f"r{row}:{sides[port]}" for port, row in found.items() if row is not None}
 
 
@@ -212,6 +216,17 @@ def _drawn(line: Line, points: list[tuple[float, float]], label: tuple[float, fl
     top = y - _LABEL_LINE * len(line.label) / 2 + _LABEL_LINE - 4
     texts = tuple((text, _number(top + _LABEL_LINE * place)) for place, text in enumerate(line.label))
     return PlacedLine(line, f"M{first} C{' '.join(rest)}", _number(x), texts)
+
+
+def _loop(line: Line, placed: PlacedBox) -> PlacedLine:
+    """Draw a line from a box to itself, at its right side; Graphviz would lead it behind other boxes."""
+    right = float(placed.x) + round(placed.box.width)
+    rows = [placed.rows[row or 0] for row in (line.start_row, line.end_row)]
+    start, end = (float(one.y) + one.row.height / 2 for one in rows)
+    if start == end:
+        start, end = start - 6, end + 6
+    points = [(right, start), (right + _LOOP, start), (right + _LOOP, end), (right, end)]
+    return _drawn(line, points, (right + _LOOP, (start + end) / 2))
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from .. import named_sql, resources
+from ..errors import raise_translated
 from ..query import Queries, Query
 from .model import NamedQuery
 
@@ -55,9 +56,12 @@ def _plan(conn: psycopg.Connection[Any], query: named_sql.NamedSql, statement: s
     numbers = {name: f"${place}" for place, name in enumerate(query.params, 1)}
     numbered = _PLACEHOLDER.sub(lambda found: numbers[found[1]] if found[1] else "%", statement)
     given = f"({', '.join(['NULL'] * len(numbers))})" if numbers else ""
-    conn.execute(f"PREPARE mentorbase_docs AS {numbered}".encode(), prepare=False)
-    rows = conn.execute(f"EXPLAIN (COSTS OFF) EXECUTE mentorbase_docs{given}".encode(), prepare=False).fetchall()
-    conn.execute("DEALLOCATE mentorbase_docs", prepare=False)
+    try:
+        conn.execute(f"PREPARE mentorbase_docs AS {numbered}".encode(), prepare=False)
+        rows = conn.execute(f"EXPLAIN (COSTS OFF) EXECUTE mentorbase_docs{given}".encode(), prepare=False).fetchall()
+        conn.execute("DEALLOCATE mentorbase_docs", prepare=False)
+    except psycopg.Error as error:
+        raise_translated(error, ours=True)
     return "\n".join(line for (line,) in rows)
 
 

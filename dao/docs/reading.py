@@ -331,11 +331,7 @@ class _Reader:
             )
             for name in names
         )
-        grants = sorted(
-            grant
-            for row in self._rows(_GRANTS)
-            if (grant := Grant(**row | {"columns": tuple(row["columns"])})).name.partition(".")[0] in names
-        )
+        grants = sorted(grant for row in self._rows(_GRANTS) if (grant := Grant(**row)).name.partition(".")[0] in names)
         roles = tuple(self._roles({grant.role for grant in grants}))
         return Book(self._conn.info.server_version // 10000, services, roles, tuple(grants), tuple(self._errors()))
 
@@ -350,7 +346,7 @@ class _Reader:
             name = f"{row['relation'].partition('.')[0]}.{row['name']}"
             kind, sqlstate = KINDS[row["kind"]]
             raises = errors.exception_for(name, sqlstate).__name__
-            found = row | {"kind": kind, "columns": tuple(row["columns"]), "raises": raises}
+            found: dict[str, Any] = row | {"kind": kind, "raises": raises}
             constraints[row["relation"]].append(Constraint(**found))
         indexes = self._indexes(constraints)
         triggers = _by_relation(self._all(Trigger, _TRIGGERS))
@@ -371,7 +367,7 @@ class _Reader:
         reasons = reasons_of_indexes()
         found = defaultdict(list)
         for row in self._rows(_INDEXES):
-            columns = tuple(row["columns"])
+            columns = row["columns"]
             served = [
                 f"Serves the foreign key {constraint.name}."
                 for constraint in constraints[row["relation"]]
@@ -379,7 +375,8 @@ class _Reader:
             ]
             name = f"{row['relation'].partition('.')[0]}.{row['name']}"
             comment = row["comment"] or reasons.get(name, "") or " ".join(served)
-            found[row["relation"]].append(Index(**row | {"columns": columns, "comment": comment}))
+            entry: dict[str, Any] = row | {"comment": comment}
+            found[row["relation"]].append(Index(**entry))
         return found
 
     def _sensitivities(self) -> dict[tuple[str, str], str]:
@@ -395,7 +392,7 @@ class _Reader:
             columns[row["relation"]].append(Column(**row))
         for row in self._rows(_TYPES):
             composite = columns[row["name"]] if row["kind"] == "composite" else ()
-            yield Type(**row | {"labels": tuple(row["labels"]), "columns": tuple(composite)})
+            yield Type(**row, columns=tuple(composite))
 
     def _machines(self) -> Iterator[Machine]:
         for row in self._rows(_MACHINES):
@@ -408,17 +405,17 @@ class _Reader:
                 steps[before or "", after or ""].append(who)
             yield Machine(
                 row["name"],
-                tuple(row["subjects"]),
+                row["subjects"],
                 tuple(Step(before, after, tuple(who)) for (before, after), who in steps.items()),
             )
 
     def _roles(self, named: set[str]) -> Iterator[Role]:
         """Yield those that own or hold something, and the groups that have their rights; logins are a deployment's."""
         for row in self._rows(_ROLES):
-            groups = tuple(row["member_of"])
+            groups = row["member_of"]
             is_group = row["attributes"].startswith("no login") and not named.isdisjoint(groups)
             if row.pop("owner") or row["name"] in named or is_group:
-                yield Role(**row | {"member_of": groups})
+                yield Role(**row)
 
     def _errors(self) -> Iterator[ErrorClass]:
         if self._rows("SELECT FROM relations WHERE name = 'platform.refusals'"):
@@ -427,8 +424,12 @@ class _Reader:
                 yield ErrorClass(**row, exception=kind.__name__ if kind else "")
 
     def _rows(self, query: LiteralString) -> list[dict[str, Any]]:
+        """Run a query that begins where `OURS` ends; arrays are tuples."""
         with self._conn.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(OURS + query).fetchall()
+            return [
+                {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+                for row in cursor.execute(OURS + query)
+            ]
 
     def _all(self, kind: type[T], query: LiteralString) -> list[T]:
         with self._conn.cursor(row_factory=class_row(kind)) as cursor:

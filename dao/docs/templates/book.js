@@ -13,6 +13,7 @@
         kind, name, address, says, bare: name.slice(name.lastIndexOf(".") + 1).toLowerCase(),
         full: name.toLowerCase(), text: `${name} ${kind} ${says}`.toLowerCase(),
     }));
+    const here = `${location.pathname.split("/").at(-1)}#`;
     let chosen = -1;
 
     function rank(object, words) {
@@ -22,7 +23,8 @@
         const place = other ? 4 : object.bare === last || object.full === last ? 0
             : object.bare.startsWith(last) || object.full.startsWith(last) ? 1
             : words.every((word) => object.full.includes(word)) ? 2 : 3;
-        return place * KINDS.length + KINDS.indexOf(object.kind);
+        return [place, KINDS.indexOf(object.kind), !object.address.startsWith(here)]
+            .reduce((sum, digit) => sum * KINDS.length + Number(digit), 0);
     }
 
     function find(text) {
