@@ -104,6 +104,9 @@ def fill(conn: psycopg.Connection) -> None:
         _bot(conn)
         _play(conn)
         _tutor(conn)
+        conn.execute(
+            "INSERT INTO platform.erasures (changed, actor_kind, db_login) VALUES ('{}', 'system', 'somebody')"
+        )
 
 
 def _teach(conn: psycopg.Connection) -> None:
