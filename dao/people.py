@@ -114,7 +114,8 @@ def erase(dsn: str, person: Person, *, vault: Vault | None = None, dry_run: bool
     """Erase a person, all or nothing, and say what was done; once more finds nothing.
 
     What lives on ends by the services' rules, audit logs are scrubbed, rows are deleted or name nobody any more;
-    ``platform.erasures`` keeps that it was done. Histories and what others wrote stay. Who writes the same tables waits.
+    ``platform.erasures`` keeps that it was done. Histories and what others wrote stay. Who writes the same tables
+    waits.
 
     Args:
         dsn: libpq connection string or URI; the login must be a member of ``mentorbase_owner``.
@@ -186,6 +187,7 @@ def _open(document: dict[str, Any], table: str, vault: Vault | None) -> Iterator
         if vault is None:
             yield name
             continue
+        context: tuple[str | int, ...]
         if name == _CONTACT:
             context = contact_place(document["user_id"], ContactKind(document["kind"]))
         else:

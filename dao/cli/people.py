@@ -60,7 +60,7 @@ def export(
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise SetupError(f"{path} cannot be written: {error.strerror}", "Give another --output") from error
-    with open(file, "w", encoding="utf-8") as stream:
+    with os.fdopen(file, "w", encoding="utf-8") as stream:
         json_module.dump(document, stream, indent=2, ensure_ascii=False, default=json_value)
     rows = sum(len(found) for tables in done.services.values() for found in tables.values())
     out.print(f"{path}: {rows} rows of {', '.join(done.services)}.")
@@ -81,10 +81,10 @@ def erase(
 ) -> None:
     """Erase one person from all services of the database, all or nothing; it cannot be taken back.
 
-    Says first how many rows of each table that concerns, and asks. What lives on ends (relationships, bookings, lessons,
-    memberships, quests), histories stay without the person's words, and nothing names them any more; nor do the audit
-    logs. That it was done is kept in platform.erasures. Backups still have the person. Run again it finds nothing. The
-    login must be a member of mentorbase_owner.
+    Says first how many rows of each table that concerns, and asks. What lives on ends (relationships, bookings,
+    lessons, memberships, quests), histories stay without the person's words, and nothing names them any more; nor do
+    the audit logs. That it was done is kept in platform.erasures. Backups still have the person. Run again it finds
+    nothing. The login must be a member of mentorbase_owner.
     """
     person = _person(user, telegram_id, email, tutor_id, student_id)
     settings = Settings.load()

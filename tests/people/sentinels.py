@@ -77,7 +77,9 @@ def columns(conn: psycopg.Connection[Any], *, erased: bool = False) -> Columns:
     """Schema-qualified table, column, type and condition of what is somebody's."""
     return conn.execute(
         """
-        SELECT format('%%I.%%I', i.schema_name, i.table_name), i.column_name, format_type(a.atttypid, a.atttypmod), i.found_by
+        SELECT
+            format('%%I.%%I', i.schema_name, i.table_name), i.column_name, format_type(a.atttypid, a.atttypmod),
+            i.found_by
         FROM platform.column_inventory AS i
         JOIN pg_attribute AS a
             ON a.attrelid = format('%%I.%%I', i.schema_name, i.table_name)::regclass AND a.attname = i.column_name

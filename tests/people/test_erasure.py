@@ -175,12 +175,12 @@ def test_an_export_has_all_that_is_theirs_and_nothing_of_another(
 
     shown = {(f"{schema}.{table}", column) for schema, table, document in rows for column in document}
     assert mine - shown == set()
-    classes = dict(
-        ((f"{schema}.{table}", column), kind)
+    classes = {
+        (f"{schema}.{table}", column): kind
         for schema, table, column, kind in conn.execute(
             "SELECT schema_name, table_name, column_name, class::text FROM platform.column_inventory"
         )
-    )
+    }
     assert {classes[place] for place in shown} == {"none", "identifier", "contact", "personal", "words"}
     assert who.sentinel in json.dumps(rows)
     foreign = (other.sentinel, other.sentinel.encode().hex(), str(other.telegram_id), other.email)
@@ -304,7 +304,8 @@ def test_a_service_that_lives_alone_erases_by_what_it_knows_people_by(
             with conn.transaction():
                 conn.execute("SET LOCAL mentorbase.actor = 'system'")
                 conn.execute(
-                    "SELECT calendar.plan_lesson(77007700, 'Zzeva', now() + '1 day', now() + '25 hours', ARRAY[77007701])"
+                    "SELECT calendar.plan_lesson("
+                    "77007700, 'Zzeva', now() + '1 day', now() + '25 hours', ARRAY[77007701])"
                 )
             done = people.erase(as_deploy(dsn), Person(telegram_id=77007700))
             assert {(row.table, row.what) for row in done} == {

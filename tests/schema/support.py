@@ -59,8 +59,8 @@ LIVES = {
 }
 
 
-def fill(conn: psycopg.Connection) -> None:
-    """Put rows into every table, as a superuser."""
+def fill(conn: psycopg.Connection, *, quests: bool = True) -> None:
+    """Put rows into every table, as a superuser; without quests, into those that there were before that service."""
     with conn.transaction():
         conn.execute("SET LOCAL mentorbase.actor = 'system'")
         conn.execute(
@@ -102,11 +102,10 @@ def fill(conn: psycopg.Connection) -> None:
         _plan(conn)
         _notify(conn)
         _bot(conn)
-        _play(conn)
         _tutor(conn)
-        conn.execute(
-            "INSERT INTO platform.erasures (changed, actor_kind, db_login) VALUES ('{}', 'system', 'somebody')"
-        )
+        if quests:
+            play(conn)
+            conn.execute("INSERT INTO platform.erasures (changed, actor_kind, db_login) VALUES ('{}', 'system', 'dba')")
 
 
 def _teach(conn: psycopg.Connection) -> None:
@@ -243,7 +242,7 @@ def _bot(conn: psycopg.Connection) -> None:
     conn.execute("INSERT INTO getcourse.error_logs (error_type, message) VALUES ('ValueError', 'It ended.')")
 
 
-def _play(conn: psycopg.Connection) -> None:
+def play(conn: psycopg.Connection) -> None:
     """Parent 1 makes a quest, child 2 plays it, and the parent looks at it; and what the bot keeps of the parent."""
     quest = "(SELECT quest_id FROM quests.quests LIMIT 1)"
     conn.execute(
