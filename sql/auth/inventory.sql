@@ -1,11 +1,14 @@
 -- What says nothing of a person by itself.
 INSERT INTO platform.column_inventory (schema_name, table_name, column_name, class)
-SELECT 'auth', i.table_name, unnest(string_to_array(i.columns, ' ')), 'none'
-FROM (VALUES
-('audit_log',
-    'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
-    'scrubbed_at'),
-('users', 'role created_at updated_at')
+SELECT 'auth' AS schema_name, i.table_name, unnest(string_to_array(i.columns, ' ')) AS column_name, 'none' AS class
+FROM (
+    VALUES
+    (
+        'audit_log',
+        'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
+        'scrubbed_at'
+    ),
+    ('users', 'role created_at updated_at')
 ) AS i (table_name, columns);
 
 -- Whose the rest is, and what erasing them does.
@@ -17,9 +20,11 @@ INSERT INTO platform.column_inventory (
 ('auth', 'audit_log', 'row_key', 'record', NULL, 'keep', NULL, 5),
 ('auth', 'audit_log', 'actor_id', 'identifier', 't.actor_id = p.user_id', 'keep', NULL, 5),
 ('auth', 'users', 'id', 'identifier', 't.id = p.user_id', 'keep', NULL, 5),
-('auth', 'users', 'telegram_id', 'identifier',
+(
+    'auth', 'users', 'telegram_id', 'identifier',
     't.id = p.user_id',
-    'replace', 'CASE WHEN t.telegram_id IS NOT NULL THEN p.pseudonym END', 6),
+    'replace', 'CASE WHEN t.telegram_id IS NOT NULL THEN p.pseudonym END', 6
+),
 ('auth', 'users', 'username', 'personal', 't.id = p.user_id', 'clear', NULL, 5),
 ('auth', 'users', 'last_name', 'personal', 't.id = p.user_id', 'clear', NULL, 5),
 ('auth', 'users', 'first_name', 'personal', 't.id = p.user_id', 'replace', '''Erased''', 5),

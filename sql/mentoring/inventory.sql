@@ -1,21 +1,26 @@
 -- What says nothing of a person by itself.
 INSERT INTO platform.column_inventory (schema_name, table_name, column_name, class)
-SELECT 'mentoring', i.table_name, unnest(string_to_array(i.columns, ' ')), 'none'
-FROM (VALUES
-('audit_log',
-    'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
-    'scrubbed_at'),
-('settings', 'name value unit meaning created_at updated_at'),
-('mentor_mentee_transitions', 'id from_status to_status actor_kind'),
-('subject_schedule_transitions', 'id from_status to_status actor_kind'),
-('mentor_mentee',
-    'id status initiated_by accepted_at paused_at resume_at completed_at ended_at version created_at '
-    'updated_at'),
-('mentor_mentee_history', 'relationship_id id from_status to_status actor_kind db_login db_role occurred_at'),
-('subjects', 'id created_at updated_at'),
-('subject_schedule', 'id subject_id relationship_id status booked_date ends_at cancelled_at created_at updated_at'),
-('subject_schedule_history', 'booking_id id from_status to_status actor_kind db_login db_role occurred_at'),
-('publications', 'id kind reference created_at')
+SELECT 'mentoring' AS schema_name, i.table_name, unnest(string_to_array(i.columns, ' ')) AS column_name, 'none' AS class
+FROM (
+    VALUES
+    (
+        'audit_log',
+        'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
+        'scrubbed_at'
+    ),
+    ('settings', 'name value unit meaning created_at updated_at'),
+    ('mentor_mentee_transitions', 'id from_status to_status actor_kind'),
+    ('subject_schedule_transitions', 'id from_status to_status actor_kind'),
+    (
+        'mentor_mentee',
+        'id status initiated_by accepted_at paused_at resume_at completed_at ended_at version created_at '
+        'updated_at'
+    ),
+    ('mentor_mentee_history', 'relationship_id id from_status to_status actor_kind db_login db_role occurred_at'),
+    ('subjects', 'id created_at updated_at'),
+    ('subject_schedule', 'id subject_id relationship_id status booked_date ends_at cancelled_at created_at updated_at'),
+    ('subject_schedule_history', 'booking_id id from_status to_status actor_kind db_login db_role occurred_at'),
+    ('publications', 'id kind reference created_at')
 ) AS i (table_name, columns);
 
 -- Whose the rest is, and what erasing them does.

@@ -1,20 +1,23 @@
 -- What says nothing of a person by itself.
 INSERT INTO platform.column_inventory (schema_name, table_name, column_name, class)
-SELECT 'quests', i.table_name, unnest(string_to_array(i.columns, ' ')), 'none'
-FROM (VALUES
-('audit_log',
-    'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
-    'scrubbed_at'),
-('settings', 'name value unit meaning created_at updated_at'),
-('quests_transitions', 'id from_status to_status actor_kind'),
-('users', 'created_at updated_at'),
-('quests', 'id quest_id status moderation_status deployed_at deleted_at version created_at updated_at'),
-('quest_history', 'quest_id moderation_status id from_status to_status actor_kind db_login db_role occurred_at'),
-('child_privacy_settings', 'id quest_id created_at updated_at'),
-('consent_changes', 'id quest_id data_type shared actor_kind db_login db_role transaction_id changed_at'),
-('privacy_reads', 'id step quest_id data_type result db_login db_role transaction_id occurred_at'),
-('quest_analytics', 'id quest_id created_at updated_at'),
-('quest_nodes', 'id quest_id node_key position type created_at')
+SELECT 'quests' AS schema_name, i.table_name, unnest(string_to_array(i.columns, ' ')) AS column_name, 'none' AS class
+FROM (
+    VALUES
+    (
+        'audit_log',
+        'id table_name operation secret_columns actor_kind db_login db_role transaction_id occurred_at '
+        'scrubbed_at'
+    ),
+    ('settings', 'name value unit meaning created_at updated_at'),
+    ('quests_transitions', 'id from_status to_status actor_kind'),
+    ('users', 'created_at updated_at'),
+    ('quests', 'id quest_id status moderation_status deployed_at deleted_at version created_at updated_at'),
+    ('quest_history', 'quest_id moderation_status id from_status to_status actor_kind db_login db_role occurred_at'),
+    ('child_privacy_settings', 'id quest_id created_at updated_at'),
+    ('consent_changes', 'id quest_id data_type shared actor_kind db_login db_role transaction_id changed_at'),
+    ('privacy_reads', 'id step quest_id data_type result db_login db_role transaction_id occurred_at'),
+    ('quest_analytics', 'id quest_id created_at updated_at'),
+    ('quest_nodes', 'id quest_id node_key position type created_at')
 ) AS i (table_name, columns);
 
 -- Whose the rest is, and what erasing them does.
@@ -39,34 +42,50 @@ INSERT INTO platform.column_inventory (
 ('quests', 'quest_history', 'actor_id', 'identifier', 't.actor_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'quest_history', 'reason', 'words', 't.actor_id = p.user_id', 'clear', NULL, 5),
 ('quests', 'child_privacy_settings', 'child_id', 'identifier', 't.child_id = p.user_id', 'keep', NULL, 5),
-('quests', 'child_privacy_settings', 'share_completion_progress', 'personal',
+(
+    'quests', 'child_privacy_settings', 'share_completion_progress', 'personal',
     't.child_id = p.user_id',
-    'keep', NULL, 5),
-('quests', 'child_privacy_settings', 'share_educational_progress', 'personal',
+    'keep', NULL, 5
+),
+(
+    'quests', 'child_privacy_settings', 'share_educational_progress', 'personal',
     't.child_id = p.user_id',
-    'keep', NULL, 5),
+    'keep', NULL, 5
+),
 ('quests', 'child_privacy_settings', 'share_play_frequency', 'personal', 't.child_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'consent_changes', 'actor_id', 'identifier', 't.actor_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'privacy_reads', 'reader_id', 'identifier', 't.reader_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'privacy_reads', 'ticket', 'secret', NULL, 'keep', NULL, 5),
-('quests', 'quest_analytics', 'total_nodes', 'personal',
+(
+    'quests', 'quest_analytics', 'total_nodes', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'keep', NULL, 5),
-('quests', 'quest_analytics', 'completion_percentage', 'personal',
+    'keep', NULL, 5
+),
+(
+    'quests', 'quest_analytics', 'completion_percentage', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'keep', NULL, 5),
-('quests', 'quest_analytics', 'nodes_completed', 'personal',
+    'keep', NULL, 5
+),
+(
+    'quests', 'quest_analytics', 'nodes_completed', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'replace', '0', 5),
-('quests', 'quest_analytics', 'play_count', 'personal',
+    'replace', '0', 5
+),
+(
+    'quests', 'quest_analytics', 'play_count', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'replace', '0', 5),
-('quests', 'quest_analytics', 'educational_progress', 'personal',
+    'replace', '0', 5
+),
+(
+    'quests', 'quest_analytics', 'educational_progress', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'replace', '''{}''', 5),
-('quests', 'quest_analytics', 'last_played', 'personal',
+    'replace', '''{}''', 5
+),
+(
+    'quests', 'quest_analytics', 'last_played', 'personal',
     't.quest_id IN (SELECT c.quest_id FROM quests.child_privacy_settings AS c WHERE c.child_id = p.user_id)',
-    'clear', NULL, 5),
+    'clear', NULL, 5
+),
 ('quests', 'messages', 'user_id', 'identifier', 't.user_id = p.user_id', 'delete', NULL, 3),
 ('quests', 'messages', 'content', 'words', 't.user_id = p.user_id', 'delete', NULL, 3),
 ('quests', 'messages', 'id', 'none', 't.user_id = p.user_id', 'delete', NULL, 3),
@@ -125,9 +144,11 @@ INSERT INTO platform.column_inventory (
 ('quests', 'psychological_profiles', 'user_id', 'identifier', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'crisis_history', 'words', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'emotional_trends', 'personal', 't.user_id = p.user_id', 'delete', NULL, 5),
-('quests', 'psychological_profiles', 'primary_coping_strategies', 'personal',
+(
+    'quests', 'psychological_profiles', 'primary_coping_strategies', 'personal',
     't.user_id = p.user_id',
-    'delete', NULL, 5),
+    'delete', NULL, 5
+),
 ('quests', 'psychological_profiles', 'triggers', 'personal', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'communication_style', 'personal', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'toxic_patterns', 'personal', 't.user_id = p.user_id', 'delete', NULL, 5),
@@ -138,9 +159,11 @@ INSERT INTO platform.column_inventory (
 ('quests', 'psychological_profiles', 'version', 'none', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'created_at', 'none', 't.user_id = p.user_id', 'delete', NULL, 5),
 ('quests', 'psychological_profiles', 'updated_at', 'none', 't.user_id = p.user_id', 'delete', NULL, 5),
-('quests', 'quest_nodes', 'content', 'words',
+(
+    'quests', 'quest_nodes', 'content', 'words',
     't.quest_id IN (SELECT q.quest_id FROM quests.quests AS q WHERE q.creator_id = p.user_id)',
-    'replace', '''{}''', 5),
+    'replace', '''{}''', 5
+),
 ('quests', 'quest_nodes', 'child_id', 'identifier', 't.child_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'quest_nodes', 'counted', 'personal', 't.child_id = p.user_id', 'keep', NULL, 5),
 ('quests', 'quest_nodes', 'updated_at', 'personal', 't.child_id = p.user_id', 'keep', NULL, 5),
