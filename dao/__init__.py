@@ -205,7 +205,7 @@ from .tutormax import (
 )
 from .tutormax_bulk import Loaded, NewEvent, NewFeedback, NewPrediction, NewSession, load_rows, load_rows_async
 from .types import LAST, CefrLevel
-from .words import SealedColumn, WordCipher
+from .words import RotatedWords, SealedColumn, WordCipher, rotate_words
 from .worker import (
     AsyncWorker,
     BotNotificationQueue,
@@ -380,6 +380,7 @@ __all__ = [
     "RetryAfter",
     "RiskLevel",
     "Rotated",
+    "RotatedWords",
     "RowsRefused",
     "SealedColumn",
     "SealedContact",
@@ -442,4 +443,5 @@ __all__ = [
     "load_rows",
     "load_rows_async",
     "rotate_contacts",
+    "rotate_words",
 ]

@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 REFERENCE_TABLES: Final = (
     "platform.refusals",
     "platform.settings",
+    "platform.column_inventory",
     "mentoring.settings",
     "mentoring.mentor_mentee_transitions",
     "mentoring.subject_schedule_transitions",

@@ -303,17 +303,64 @@ ORDER BY o.what
 """
 
 
+_QUESTS: Final = ("pas_bot_user", "inner_edu_user")
+
+# Who has what another role has, or after SET ROLE; not who administers it only, nor superusers, who have all.
+_HOLDS: Final = """
+SELECT h.rolname, array_agg(q.rolname::text ORDER BY q.rolname)
+FROM pg_roles AS h
+JOIN pg_roles AS q ON q.oid <> h.oid AND (
+    pg_has_role(h.oid, q.oid, 'USAGE')
+    OR pg_has_role(
+        h.oid, q.oid, CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END
+    )
+)
+WHERE NOT h.rolsuper AND (q.rolname = ANY(%s) OR q.rolname ~ '^mentorbase_' OR q.rolname LIKE '%%\\_app')
+GROUP BY h.rolname
+HAVING bool_or(q.rolname = ANY(%s)) OR h.rolname = ANY(%s)
+ORDER BY h.rolname
+"""
+
+
 def _roles(target: _Target) -> Iterator[_Line]:
     applications = _application_roles(target.services)
+    sides = list(_QUESTS) if "quests" in target.services else []
     problems = [
-        *_missing_or_powerful(target.connection, [*_GROUPS, *applications]),
+        *_missing_or_powerful(target.connection, [*_GROUPS, *applications, *sides]),
         *_missing_memberships(target.connection, applications),
+        *(wrong_sides(target.connection) if sides else ()),
         *_rights_of_public(target.connection),
     ]
     for message, hint in problems:
         yield Level.DIFFERENT, message, hint
     if not problems:
-        yield Level.OK, f"all {len(_GROUPS) + len(applications)} are groups; PUBLIC has nothing", ""
+        count = len(_GROUPS) + len(applications) + len(sides)
+        yield Level.OK, f"all {count} are groups; PUBLIC has nothing", ""
+
+
+def wrong_sides(connection: _Connection) -> Iterator[tuple[str, str]]:
+    """Yield who is more than one side of the quests: a parent's application sees what the child shares and no more."""
+    sides = list(_QUESTS)
+    held: dict[str, list[str]] = dict(connection.execute(_HOLDS, [sides, sides, sides]).fetchall())
+    for side in sides:
+        others = held.pop(side, [])
+        if "quests_app" not in others:
+            yield f"{side} is no member of quests_app", f"GRANT quests_app TO {side}"
+        for other in others:
+            if other != "quests_app":
+                yield f"{side} has the rights of {other}", f"REVOKE {other} FROM {side}, or from what is between"
+    for holder, roles in held.items():
+        mine = [role for role in roles if role in sides]
+        if holder.startswith("mentorbase_") or holder.endswith("_app"):
+            for side in mine:
+                yield f"{holder} has the rights of {side}", f"REVOKE {side} FROM {holder}, or from what is between"
+        elif len(mine) > 1:
+            yield f"{holder} is both {' and '.join(mine)}", "Use a login for each of the two applications"
+        elif "mentorbase_owner" in roles:
+            yield (
+                f"{holder} is {mine[0]}, and mentorbase_owner, which sees everything",
+                "Use another login to deploy than for the application",
+            )
 
 
 def _application_roles(services: Sequence[str]) -> list[str]:

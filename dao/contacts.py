@@ -63,7 +63,7 @@ class ContactCipher:
         """
         kept = value.strip() if kind is ContactKind.EMAIL else normal_form(kind, value)
         lookup_hash = self.lookup_hash(kind, value)
-        return SealedContact(user_id, kind, self.vault.seal(kept, *_place(user_id, kind)), lookup_hash)
+        return SealedContact(user_id, kind, self.vault.seal(kept, *contact_place(user_id, kind)), lookup_hash)
 
     def open(self, contact: Contact) -> str:
         """Return what a contact says.
@@ -72,7 +72,7 @@ class ContactCipher:
             KeyUnknown: its key is not among those of the vault.
             Tampered: it was changed, or is another person's or of another kind.
         """
-        return self.vault.open(contact.sealed, *_place(contact.user_id, contact.kind))
+        return self.vault.open(contact.sealed, *contact_place(contact.user_id, contact.kind))
 
     def lookup_hash(self, kind: ContactKind, value: str) -> bytes:
         """Return what `Auth.user_by_contact` finds a person by.
@@ -167,6 +167,6 @@ def _reseal(opened: list[tuple[Contact, SealedContact]], tx: Transaction) -> lis
     )
 
 
-def _place(user_id: int, kind: ContactKind) -> tuple[str, int, str]:
+def contact_place(user_id: int, kind: ContactKind) -> tuple[str, int, str]:
     """Where a contact belongs: the context that its ciphertext is bound to."""
     return (_TABLE, user_id, kind.value)

@@ -7,13 +7,16 @@ SET LOCAL client_min_messages = warning; -- an extension that two services need 
 SET LOCAL ROLE mentorbase_owner;
 \ir platform/tables.sql
 \ir platform/functions.sql
+\ir platform/inventory.sql
 \ir platform/access.sql
 RESET ROLE;
 
 \ir auth/roles.sql
 SET LOCAL ROLE mentorbase_owner;
 \ir auth/tables.sql
+\ir auth/functions.sql
 \ir auth/views.sql
+\ir auth/inventory.sql
 \ir auth/access.sql
 RESET ROLE;
 
@@ -21,6 +24,7 @@ RESET ROLE;
 SET LOCAL ROLE mentorbase_owner;
 \ir teachers/tables.sql
 \ir teachers/views.sql
+\ir teachers/inventory.sql
 \ir teachers/access.sql
 RESET ROLE;
 
@@ -29,6 +33,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir students/tables.sql
 \ir students/functions.sql
 \ir students/views.sql
+\ir students/inventory.sql
 \ir students/access.sql
 RESET ROLE;
 
@@ -37,6 +42,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir groups/tables.sql
 \ir groups/functions.sql
 \ir groups/views.sql
+\ir groups/inventory.sql
 \ir groups/access.sql
 RESET ROLE;
 
@@ -45,6 +51,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir mentoring/tables.sql
 \ir mentoring/functions.sql
 \ir mentoring/views.sql
+\ir mentoring/inventory.sql
 \ir mentoring/access.sql
 RESET ROLE;
 
@@ -53,6 +60,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir calendar/tables.sql
 \ir calendar/functions.sql
 \ir calendar/views.sql
+\ir calendar/inventory.sql
 \ir calendar/access.sql
 RESET ROLE;
 
@@ -61,6 +69,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir notifications/tables.sql
 \ir notifications/functions.sql
 \ir notifications/views.sql
+\ir notifications/inventory.sql
 \ir notifications/access.sql
 RESET ROLE;
 
@@ -69,6 +78,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir getcourse/tables.sql
 \ir getcourse/functions.sql
 \ir getcourse/views.sql
+\ir getcourse/inventory.sql
 \ir getcourse/access.sql
 RESET ROLE;
 
@@ -77,6 +87,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir quests/tables.sql
 \ir quests/functions.sql
 \ir quests/views.sql
+\ir quests/inventory.sql
 \ir quests/access.sql
 RESET ROLE;
 
@@ -85,6 +96,7 @@ SET LOCAL ROLE mentorbase_owner;
 \ir tutormax/tables.sql
 \ir tutormax/functions.sql
 \ir tutormax/views.sql
+\ir tutormax/inventory.sql
 \ir tutormax/access.sql
 RESET ROLE;
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import adopt, backup, check, demo, docs, generate, keys, maintenance, migrations, server
+from . import adopt, backup, check, demo, docs, generate, keys, maintenance, migrations, people, server
 from .console import run
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command()(migrations.status)
 app.command()(generate.generate)
 app.command()(maintenance.purge)
 app.command()(keys.reencrypt)
+app.command()(people.export)
+app.command()(people.erase)
 app.command()(adopt.adopt)
 app.command()(check.check)
 app.command()(docs.docs)

@@ -80,10 +80,11 @@ def _stopped(error: psycopg.OperationalError) -> SetupError:
 
 def print_json(document: Any) -> None:
     """Print *document* as JSON; instants in ISO 8601."""
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_json_value))
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False, default=json_value))
 
 
-def _json_value(value: object) -> object:
+def json_value(value: object) -> object:
+    """Return what stands in JSON for a value that JSON does not have."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

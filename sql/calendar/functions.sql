@@ -760,3 +760,40 @@ $$;
 
 COMMENT ON FUNCTION calendar.free_slots(bigint, timestamptz, timestamptz, interval) IS
 'When a teacher can be booked, from one instant on and before another: the windows of teacher_schedules as instants, less absences, less lessons that the teacher gives or takes part in. What is left is cut, stretch by stretch from its beginning, into slots of exactly this duration; a rest that is too short is left out. Days and hours of local time follow the zone of the window, across both changes of its clocks (calendar.instant_of()). Refusal: MB007 for a duration outside a minute to 24 hours, or more than 366 days.';
+
+CREATE FUNCTION calendar.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id bigint;
+    ended    bigint := 0;
+BEGIN
+    FOR found_id IN
+        SELECT l.id
+        FROM calendar.lessons AS l
+        WHERE l.teacher_telegram_id = person.telegram_id AND l.status = 'planned' AND l.starts_at > now()
+        ORDER BY l.id
+    LOOP
+        PERFORM calendar.change_status(found_id, 'cancelled');
+        ended := ended + 1;
+    END LOOP;
+    FOR found_id IN
+        SELECT p.lesson_id
+        FROM calendar.lesson_participants AS p
+        WHERE p.student_telegram_id = person.telegram_id AND p.starts_at > now()
+        ORDER BY p.lesson_id
+    LOOP
+        PERFORM calendar.remove_participant(found_id, person.telegram_id);
+        ended := ended + 1;
+    END LOOP;
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION calendar.end_person(platform.person) IS
+'Cancels the lessons to come that a person gives, and takes them out of those they learn in; returns how many. For platform.erase_person().';

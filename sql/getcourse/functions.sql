@@ -1882,3 +1882,70 @@ $$;
 
 COMMENT ON FUNCTION getcourse.slow_queries(integer) IS
 'The slowest queries of this database by mean time, in milliseconds, as pg_stat_statements counts them; of other logins'' queries only members of pg_read_all_stats see the text. Where the server does not count, the refusal says how a superuser enables it (MB401).';
+
+CREATE FUNCTION getcourse.known_as(person platform.person)
+RETURNS platform.person
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    person.email := coalesce(
+        person.email,
+        (
+            SELECT lower(m.email)
+            FROM getcourse.mentors AS m
+            WHERE m.telegram_id = person.telegram_id
+            ORDER BY m.valid_from DESC
+            LIMIT 1
+        )
+    );
+    person.bot_mentor_id := coalesce(
+        (SELECT k.id FROM getcourse.mentor_ids AS k WHERE k.email = person.email),
+        (SELECT max(m.id) FROM getcourse.mentors AS m WHERE m.telegram_id = person.telegram_id)
+    );
+    person.bot_student_id := (SELECT k.id FROM getcourse.student_ids AS k WHERE k.email = person.email);
+    RETURN person;
+END
+$$;
+
+COMMENT ON FUNCTION getcourse.known_as(platform.person) IS
+'A person as the bot knows them: the e-mail address of whoever has a Telegram account, and which mentor and student has that address. For platform.find_person().';
+
+CREATE FUNCTION getcourse.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    version record;
+    ended   bigint := 0;
+BEGIN
+    FOR version IN
+        SELECT v.id
+        FROM getcourse.mapping AS v
+        WHERE v.is_open AND (v.mentor_id = person.bot_mentor_id OR v.student_id = person.bot_student_id)
+        ORDER BY v.id
+    LOOP
+        PERFORM getcourse.close_mapping(version.id);
+        ended := ended + 1;
+    END LOOP;
+    FOR version IN SELECT v.id FROM getcourse.mentors AS v WHERE v.is_open AND v.id = person.bot_mentor_id LOOP
+        PERFORM getcourse.close_mentor(version.id);
+        ended := ended + 1;
+    END LOOP;
+    FOR version IN SELECT v.id FROM getcourse.students AS v WHERE v.is_open AND v.id = person.bot_student_id LOOP
+        PERFORM getcourse.close_student(version.id);
+        ended := ended + 1;
+    END LOOP;
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION getcourse.end_person(platform.person) IS
+'Ends the open versions of a person as mentor and student, and of their mappings; returns how many. For platform.erase_person().';

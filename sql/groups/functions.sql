@@ -665,3 +665,51 @@ $$;
 
 COMMENT ON FUNCTION groups.snapshot_progress(bigint) IS
 'Writes down how a group stands today (UTC) in group_progress, or every group that is open or closed; once more on the same day replaces it. Returns how many groups. Needs no actor.';
+
+CREATE FUNCTION groups.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id bigint;
+    ended    bigint := 0;
+BEGIN
+    SET LOCAL mentorbase.actor = ''; -- an administrator's step
+    FOR found_id IN
+        SELECT g.id
+        FROM groups.groups AS g
+        WHERE g.teacher_telegram_id = person.telegram_id AND g.status IN ('open', 'closed')
+        ORDER BY g.id
+    LOOP
+        PERFORM groups.change_group_status(found_id, 'cancelled');
+        ended := ended + 1;
+    END LOOP;
+    SET LOCAL mentorbase.actor = 'system';
+    FOR found_id IN
+        SELECT m.id
+        FROM groups.group_members AS m
+        WHERE m.student_telegram_id = person.telegram_id AND m.status IN ('waiting', 'active')
+        ORDER BY m.group_id, m.id
+    LOOP
+        PERFORM groups.change_member(found_id, 'left');
+        ended := ended + 1;
+    END LOOP;
+    FOR found_id IN
+        SELECT i.id
+        FROM groups.group_invitations AS i
+        WHERE i.student_telegram_id = person.telegram_id AND i.status = 'pending'
+        ORDER BY i.id
+    LOOP
+        PERFORM groups.revoke_invitation(found_id);
+        ended := ended + 1;
+    END LOOP;
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION groups.end_person(platform.person) IS
+'Cancels the groups that a person teaches, takes them out of those they learn in, whose seats go on to who waits, and revokes their invitations; returns how many. For platform.erase_person().';

@@ -1323,3 +1323,47 @@ $$;
 
 COMMENT ON FUNCTION mentoring.purge(boolean, bigint) IS
 'Anonymises requests that were never accepted (rejected, cancelled, expired) and ended longer ago than the setting request_retention, the oldest first, at most so many: the row goes with its notes, its history stays without people and reasons, its audit rows without people and values. Not before the pair has cooled down (request_cooldown). One at a time. Returns how many; call it again while it returns that many. With dry_run, the default, nothing changes and it returns how many there are. For the owner.';
+
+CREATE FUNCTION mentoring.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    relation mentoring.mentor_mentee;
+    ended    bigint := 0;
+    affected bigint;
+BEGIN
+    FOR relation IN
+        SELECT m.*
+        FROM mentoring.mentor_mentee AS m
+        WHERE (m.mentor_id = person.user_id OR m.mentee_id = person.user_id)
+            AND m.status IN ('pending', 'active', 'paused')
+        ORDER BY m.id
+    LOOP
+        IF relation.status = 'pending' THEN
+            SET LOCAL mentorbase.actor = ''; -- an administrator's step
+            PERFORM mentoring.transition(relation.id, 'cancelled');
+            SET LOCAL mentorbase.actor = 'system';
+        ELSE
+            PERFORM mentoring.transition(relation.id, 'terminated');
+        END IF;
+        ended := ended + 1;
+    END LOOP;
+
+    SET LOCAL mentorbase.actor = '';
+    UPDATE mentoring.subject_schedule AS b
+    SET status = 'cancelled'
+    WHERE (b.mentor_id = person.user_id OR b.user_id = person.user_id)
+        AND b.status IN ('pending', 'confirmed') AND b.booked_date > now();
+    GET DIAGNOSTICS affected = ROW_COUNT;
+    SET LOCAL mentorbase.actor = 'system';
+    RETURN ended + affected;
+END
+$$;
+
+COMMENT ON FUNCTION mentoring.end_person(platform.person) IS
+'Ends a person''s relationships and cancels their bookings to come; returns how many. Requests are cancelled, relationships terminated by the system. For platform.erase_person().';

@@ -107,3 +107,105 @@ COMMENT ON CONSTRAINT settings_unit_check ON platform.settings IS 'A limit count
 
 INSERT INTO platform.settings (name, value, unit, meaning) VALUES
 ('audit_retention', 3650, 'days', 'How long audit logs are kept; a month is dropped once all of it is older.');
+
+CREATE TYPE platform.column_class AS ENUM (
+    'none', 'identifier', 'contact', 'personal', 'words', 'secret', 'record'
+);
+
+COMMENT ON TYPE platform.column_class IS
+'What a column holds of a person: none (nothing by itself), identifier (names somebody), contact (how somebody is reached), personal (what somebody is, has or did), words (what somebody wrote), secret (a token), record (copies of other columns, in an audit log).';
+
+CREATE TYPE platform.erasure AS ENUM ('keep', 'clear', 'replace', 'delete');
+
+COMMENT ON TYPE platform.erasure IS
+'What erasing a person does with a column of their rows: keep it, clear it (NULL), replace it (by column_inventory.replacement), or delete the row.';
+
+CREATE TYPE platform.person AS (
+    user_id bigint,
+    telegram_id bigint,
+    email text,
+    bot_mentor_id bigint,
+    bot_student_id bigint,
+    tutor_id text,
+    student_id text,
+    pseudonym bigint
+);
+
+COMMENT ON TYPE platform.person IS
+'One person by the names that services know them by; NULL: not known by that. p in the conditions of column_inventory.';
+COMMENT ON COLUMN platform.person.user_id IS 'auth.users.id.';
+COMMENT ON COLUMN platform.person.telegram_id IS 'The Telegram account.';
+COMMENT ON COLUMN platform.person.email IS 'The e-mail address that the GetCourse bot and tutormax know, in small letters.';
+COMMENT ON COLUMN platform.person.bot_mentor_id IS 'getcourse.mentor_ids.id.';
+COMMENT ON COLUMN platform.person.bot_student_id IS 'getcourse.student_ids.id.';
+COMMENT ON COLUMN platform.person.tutor_id IS 'tutormax.tutors.tutor_id.';
+COMMENT ON COLUMN platform.person.student_id IS 'tutormax.students.student_id.';
+COMMENT ON COLUMN platform.person.pseudonym IS
+'The number that takes the place of telegram_id: from 2251799813685248 (2^51) on, where Telegram has no accounts.';
+
+-- What every column of every table holds of people. Each service has its rows in its own inventory.sql.
+CREATE TABLE platform.column_inventory (
+    schema_name text                  NOT NULL,
+    table_name  text                  NOT NULL,
+    column_name text                  NOT NULL,
+    class       platform.column_class NOT NULL,
+    found_by    text,
+    erasure     platform.erasure      NOT NULL DEFAULT 'keep',
+    replacement text,
+    step        integer               NOT NULL DEFAULT 5,
+
+    CONSTRAINT column_inventory_pkey PRIMARY KEY (schema_name, table_name, column_name),
+    CONSTRAINT column_inventory_found_by_check CHECK (
+        found_by IS NOT NULL OR (erasure = 'keep' AND class NOT IN ('contact', 'personal', 'words'))
+    ),
+    CONSTRAINT column_inventory_replacement_check CHECK ((erasure = 'replace') = (replacement IS NOT NULL)),
+    CONSTRAINT column_inventory_step_check CHECK (step >= 1 AND step <= 9)
+);
+
+COMMENT ON TABLE platform.column_inventory IS
+'Every column of every table: what it holds of a person, whose it is, and what erasing that person does. Drives export_person() and erase_person(). Reference data, changed by migrations only.';
+COMMENT ON COLUMN platform.column_inventory.schema_name IS 'The service''s schema.';
+COMMENT ON COLUMN platform.column_inventory.table_name IS 'The table; a partitioned one as a whole.';
+COMMENT ON COLUMN platform.column_inventory.column_name IS 'The column.';
+COMMENT ON COLUMN platform.column_inventory.class IS 'What it holds of a person.';
+COMMENT ON COLUMN platform.column_inventory.found_by IS
+'Of whom: an SQL condition on the row t and the person p (platform.person), true where the value is that person''s. NULL: nobody''s, or not found by this column.';
+COMMENT ON COLUMN platform.column_inventory.erasure IS 'What erasing that person does with it.';
+COMMENT ON COLUMN platform.column_inventory.replacement IS
+'What takes its place: an SQL expression over t and p. Set exactly where erasure is replace.';
+COMMENT ON COLUMN platform.column_inventory.step IS
+'When in an erasure, lower first: rows that refer to others before those, and what a person is found by last.';
+COMMENT ON CONSTRAINT column_inventory_pkey ON platform.column_inventory IS 'One row a column.';
+COMMENT ON CONSTRAINT column_inventory_found_by_check ON platform.column_inventory IS
+'What is somebody''s, or is erased, says whose it is.';
+COMMENT ON CONSTRAINT column_inventory_replacement_check ON platform.column_inventory IS
+'replacement is set exactly where erasure is replace.';
+COMMENT ON CONSTRAINT column_inventory_step_check ON platform.column_inventory IS 'step is 1 to 9.';
+
+-- That somebody was erased; nothing of whom.
+CREATE TABLE platform.erasures (
+    id          bigint              GENERATED ALWAYS AS IDENTITY,
+    user_id     bigint,
+    changed     jsonb               NOT NULL,
+    actor_kind  platform.actor_kind NOT NULL,
+    actor_id    bigint,
+    db_login    text                NOT NULL,
+    db_role     text,
+    occurred_at timestamptz         NOT NULL DEFAULT now(),
+
+    CONSTRAINT erasures_pkey PRIMARY KEY (id)
+);
+
+COMMENT ON TABLE platform.erasures IS
+'One row an erasure that found something, written by erase_person(). Append-only. After a restore from a backup that is older than a row, that person is to be erased again.';
+COMMENT ON COLUMN platform.erasures.id IS 'Order of the erasures.';
+COMMENT ON COLUMN platform.erasures.user_id IS
+'Who was erased (auth.users.id, whose row names nobody any more); NULL where they were known by something else.';
+COMMENT ON COLUMN platform.erasures.changed IS 'How many rows were changed or deleted, by table.';
+COMMENT ON COLUMN platform.erasures.actor_kind IS 'As what the actor did it: user, admin or system.';
+COMMENT ON COLUMN platform.erasures.actor_id IS
+'Who did it (auth.users.id); NULL for the system and for a database role without an actor.';
+COMMENT ON COLUMN platform.erasures.db_login IS 'The database login of the session.';
+COMMENT ON COLUMN platform.erasures.db_role IS 'The role the session had set (SET ROLE), if any.';
+COMMENT ON COLUMN platform.erasures.occurred_at IS 'When: the start of the transaction.';
+COMMENT ON CONSTRAINT erasures_pkey ON platform.erasures IS 'One row an erasure.';

@@ -1483,3 +1483,37 @@ $$;
 
 COMMENT ON FUNCTION quests.purge(boolean, bigint) IS
 'Removes rows of the read ledger that are older than ledger_retention, at_most of them, the oldest first, and returns how many; with dry_run it only counts. For the owner, daily.';
+
+CREATE FUNCTION quests.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_quest uuid;
+    ended       bigint := 0;
+    affected    bigint;
+BEGIN
+    FOR found_quest IN
+        SELECT q.quest_id
+        FROM quests.quests AS q
+        WHERE q.creator_id = person.user_id AND q.status <> 'deleted'
+        ORDER BY q.id
+    LOOP
+        PERFORM quests.set_quest_status(found_quest, 'deleted');
+        ended := ended + 1;
+    END LOOP;
+    UPDATE quests.child_privacy_settings AS c
+    SET share_completion_progress = false, share_educational_progress = false, share_play_frequency = false
+    WHERE c.child_id = person.user_id
+        AND (c.share_completion_progress OR c.share_educational_progress OR c.share_play_frequency);
+    GET DIAGNOSTICS affected = ROW_COUNT;
+    RETURN ended + affected;
+END
+$$;
+
+COMMENT ON FUNCTION quests.end_person(platform.person) IS
+'Deletes a parent''s quests (by status), and switches a child''s sharing off; returns how many. For platform.erase_person().';

@@ -120,3 +120,32 @@ $$;
 
 COMMENT ON FUNCTION students.change_enrollment(bigint, students.enrollment_status, numeric, bigint, text) IS
 'Takes one step of an enrollment, or records progress (0 to 100), or both, and returns the enrollment. NULL leaves as it is. actor_id: who acts (NULL: the transaction''s actor). reason: kept in the history. Refusals: MB001 to MB004, MB006.';
+
+CREATE FUNCTION students.end_person(person platform.person)
+RETURNS bigint
+LANGUAGE plpgsql
+VOLATILE
+PARALLEL UNSAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id bigint;
+    ended    bigint := 0;
+BEGIN
+    -- Where the groups service shares the database, that has ended them already.
+    FOR found_id IN
+        SELECT e.id
+        FROM students.group_enrollments AS e
+        WHERE e.student_telegram_id = person.telegram_id AND e.status IN ('applied', 'enrolled')
+        ORDER BY e.id
+    LOOP
+        PERFORM students.change_enrollment(found_id, 'dropped');
+        ended := ended + 1;
+    END LOOP;
+    RETURN ended;
+END
+$$;
+
+COMMENT ON FUNCTION students.end_person(platform.person) IS
+'Drops a person''s enrollments; returns how many. For platform.erase_person().';

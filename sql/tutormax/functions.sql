@@ -694,3 +694,22 @@ $$;
 
 COMMENT ON FUNCTION tutormax.maintain_events(boolean) IS
 'Makes the months ahead of tutor_events, and drops those that are older than the setting event_retention; returns their names. With dry_run, the default, nothing is made or dropped. For the owner, daily or monthly.';
+
+CREATE FUNCTION tutormax.known_as(person platform.person)
+RETURNS platform.person
+LANGUAGE plpgsql
+STABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    person.tutor_id := coalesce(
+        person.tutor_id, (SELECT t.tutor_id FROM tutormax.tutors AS t WHERE lower(t.email) = person.email)
+    );
+    RETURN person;
+END
+$$;
+
+COMMENT ON FUNCTION tutormax.known_as(platform.person) IS
+'A person as this service knows them: the tutor who has the e-mail address. For platform.find_person().';

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from benchmarks.racing import find_pgbench, pgbench
 from clones import Clones
 from mentorbase import Quests
 from pytest_postgresql.executors import NoopExecutor
@@ -30,8 +31,11 @@ CLIENTS = int(os.environ.get("QUEST_CLIENTS", 90))
 ROWS: Final[LiteralString] = """
 INSERT INTO auth.users (id, first_name) SELECT i, 'Person' FROM generate_series(21, 2000) AS i;
 INSERT INTO quests.users (id) SELECT id FROM auth.users WHERE id <= 1000;
-INSERT INTO quests.quests (creator_id, child_name, child_age, quest_yaml, status, moderation_status, deployed_at)
-SELECT 1 + i % 1000, 'Ann', 8, repeat('a: 1\n', 50), 'deployed', 'approved', now() FROM generate_series(1, 10000) AS i;
+INSERT INTO quests.quests (
+    quest_id, creator_id, child_name, child_age, quest_yaml, status, moderation_status, deployed_at
+)
+SELECT lpad(i::text, 32, '0')::uuid, 1 + i % 1000, 'Ann', 8,
+    repeat('a: 1\n', 50), 'deployed', 'approved', now() FROM generate_series(1, 10000) AS i;
 INSERT INTO quests.child_privacy_settings (
     quest_id, child_id, share_completion_progress, share_educational_progress, share_play_frequency
 )
@@ -130,3 +134,43 @@ def test_the_documents_figures(family: Family, name: str) -> None:
         f" {CLIENTS} clients: {sum(done) / SECONDS:.0f}/s, {sum(done) / SECONDS / 100:.0f} times 100/s"
     )
     assert min(done) > 0
+
+
+# The same without Python: what the server does of it. pgbench puts numbers and tickets in.
+AS_PGBENCH: Final = {
+    "creation": (
+        PAS,
+        r"""
+\set i random(1, 10000)
+SELECT quest_id FROM quests.create_quest(
+    1 + :i % 1000, '{"child_name": "Ann", "child_age": 8, "quest_yaml": "a: 1"}', 1 + :i % 1000
+);
+""",
+    ),
+    "analytics": (
+        PAS,
+        r"""
+\set i random(1, 10000)
+SELECT quests.ask(lpad(:i::text, 32, '0')::uuid, NULL, 1 + :i % 1000) AS ticket \gset
+SELECT * FROM quests.read(:ticket::text::uuid, 1 + :i % 1000);
+""",
+    ),
+    "progress": (
+        EDU,
+        r"""
+\set i random(1, 10000)
+\set n random(1, 10)
+SELECT * FROM quests.complete_node(lpad(:i::text, 32, '0')::uuid, 'n' || :n::text, NULL, 1001 + :i % 1000);
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AS_PGBENCH)
+def test_what_the_server_does_without_python(family: Family, name: str) -> None:
+    if (program := find_pgbench()) is None:
+        pytest.skip("there is no pgbench on this machine")
+    login, script = AS_PGBENCH[name]
+    done = {clients: pgbench(program, family.dsn(login), script, clients)(SECONDS) for clients in (1, CLIENTS)}
+    print(f"\n{name}, pgbench: " + ", ".join(f"{clients} clients {rate:.0f}/s" for clients, rate in done.items()))  # noqa: T201
+    assert min(done.values()) > 0

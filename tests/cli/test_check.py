@@ -19,7 +19,7 @@ import pytest
 from cli.support import mentorbase
 from conftest import DEPLOY
 from mentorbase import clients, embedded, migrate
-from mentorbase.check import Finding, Level, check
+from mentorbase.check import Finding, Level, check, wrong_sides
 from mentorbase.embedded import version_of
 from psycopg.conninfo import make_conninfo
 
@@ -100,7 +100,10 @@ def test_one_service_alone_is_as_expected_when_it_is_named(empty_dsn: str) -> No
 
 def test_the_roles_that_are_looked_at_are_all_there_are(admin: psycopg.Connection) -> None:
     (count,) = admin.execute(
-        "SELECT count(*) FROM pg_roles WHERE rolname ~ '_app$|^mentorbase_' AND rolname !~ '^test_'"
+        """
+        SELECT count(*) FROM pg_roles
+        WHERE rolname ~ '_app$|^mentorbase_|^pas_bot_user$|^inner_edu_user$' AND rolname !~ '^test_'
+        """
     ).fetchone() or (0,)
     assert found(admin.info.dsn, "roles") == [(Level.OK, f"all {count} are groups; PUBLIC has nothing")]
 
@@ -416,3 +419,44 @@ def test_another_machine_without_tls_is_a_warning(over_tcp: embedded.Server) -> 
 def found_way(dsn: str) -> tuple[str, str]:
     ((level, message),) = found(dsn, "connection", "platform")
     return level, message
+
+
+@pytest.mark.parametrize(
+    ("right", "holder", "message"),
+    [
+        ("pas_bot_user", "mentorbase_app", "mentorbase_app has the rights of pas_bot_user"),
+        ("inner_edu_user", "other_app", "other_app has the rights of inner_edu_user"),
+        ("inner_edu_user", "pas_bot_user", "pas_bot_user has the rights of inner_edu_user"),
+        ("mentorbase_reader", "pas_bot_user", "pas_bot_user has the rights of mentorbase_reader"),
+        ("pas_bot_user, inner_edu_user", "test_both", "test_both is both inner_edu_user and pas_bot_user"),
+        (
+            "pas_bot_user, mentorbase_owner",
+            "test_both",
+            "test_both is pas_bot_user, and mentorbase_owner, which sees everything",
+        ),
+    ],
+)
+def test_whoever_is_more_than_one_side_of_the_quests_is_named(
+    admin: psycopg.Connection, right: str, holder: str, message: str
+) -> None:
+    with admin.transaction(force_rollback=True):
+        admin.execute("CREATE ROLE test_both; CREATE ROLE other_app")
+        admin.execute(f"GRANT {right} TO {holder}")
+        assert message in [found for found, _ in wrong_sides(admin)]
+
+
+def test_a_login_of_one_side_and_who_administers_both_are_as_expected(admin: psycopg.Connection) -> None:
+    with admin.transaction(force_rollback=True):
+        admin.execute("CREATE ROLE test_one_side IN ROLE pas_bot_user")
+        admin.execute("CREATE ROLE test_administrator CREATEROLE")
+        if admin.info.server_version >= 160000:  # before, who administers a role has it
+            admin.execute("GRANT inner_edu_user TO test_administrator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+            admin.execute("GRANT pas_bot_user TO test_administrator WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        assert list(wrong_sides(admin)) == []
+
+
+def test_check_looks_at_the_sides_of_the_quests(admin: psycopg.Connection) -> None:
+    without = f"SET ROLE {DEPLOY}; REVOKE quests_app FROM inner_edu_user; RESET ROLE"
+    with changed(admin, without, without.replace("REVOKE", "GRANT").replace("FROM", "TO")):
+        assert found(admin.info.dsn, "roles") == [(Level.DIFFERENT, "inner_edu_user is no member of quests_app")]
+        assert found(admin.info.dsn, "roles", "auth")[0][0] == Level.OK

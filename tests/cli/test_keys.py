@@ -36,7 +36,7 @@ def test_a_key_that_is_missing_here_is_named(tmp_path: Path, dsn: str, db: Datab
     done = mentorbase("reencrypt", "--json", "--dsn", dsn, cwd=tmp_path, **keys)
     assert (done.returncode, done.stderr) == (3, "")
     assert json.loads(done.stdout) == {
-        "resealed": 0, "overtaken": 0, "unreadable": [], "unknown_keys": [1], "current_key": 2,
+        "resealed": 0, "overtaken": 0, "unreadable": [], "unknown_keys": [1], "current_key": 2, "words": None,
     }  # fmt: skip
     assert db.auth.contact_keys() == [1]
 

@@ -69,8 +69,8 @@ LIVES = {
 }
 
 
-def fill(conn: psycopg.Connection) -> None:
-    """Put rows into every table, as a superuser."""
+def fill(conn: psycopg.Connection, *, quests: bool = True) -> None:
+    """Put rows into every table, as a superuser; without quests, into those that there were before that service."""
     with conn.transaction():
         conn.execute("SET LOCAL mentorbase.actor = 'system'")
         conn.execute(
@@ -112,8 +112,10 @@ def fill(conn: psycopg.Connection) -> None:
         _plan(conn)
         _notify(conn)
         _bot(conn)
-        _play(conn)
         _tutor(conn)
+        if quests:
+            play(conn)
+            conn.execute("INSERT INTO platform.erasures (changed, actor_kind, db_login) VALUES ('{}', 'system', 'dba')")
 
 
 def _teach(conn: psycopg.Connection) -> None:
@@ -250,7 +252,7 @@ def _bot(conn: psycopg.Connection) -> None:
     conn.execute("INSERT INTO getcourse.error_logs (error_type, message) VALUES ('ValueError', 'It ended.')")
 
 
-def _play(conn: psycopg.Connection) -> None:
+def play(conn: psycopg.Connection) -> None:
     """Parent 1 makes a quest, child 2 plays it, and the parent looks at it; and what the bot keeps of the parent."""
     quest = "(SELECT quest_id FROM quests.quests LIMIT 1)"
     conn.execute(
@@ -360,6 +362,7 @@ def _live(conn: psycopg.Connection, mentee_id: int, steps: list[tuple[str, str]]
         )
 
 
+SEEDED = {*REFERENCE_TABLES, "notifications.notification_templates"}  # the latter are edited, too
 OUR_TABLES: LiteralString = "SELECT r.name FROM relations AS r WHERE r.relkind IN ('r', 'p')"
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -374,11 +377,11 @@ def rows(conn: psycopg.Connection) -> Rows:
 
 
 def people(found_rows: Rows) -> Rows:
-    """The rows that people wrote: those of reference tables, audited ones too, come and go with migrations."""
+    """The rows that people wrote: those of tables with seed rows, audited ones too, come and go with migrations."""
     return {
-        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in REFERENCE_TABLES]
+        table: [row for row in its_rows if f"{table.partition('.')[0]}.{row.get('table_name')}" not in SEEDED]
         for table, its_rows in found_rows.items()
-        if table not in REFERENCE_TABLES
+        if table not in SEEDED
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 from mentorbase.catalog import describe, differences
 from mentorbase.migrate import migrate, rollback, status
 from mentorbase.resources import folder
-from schema.support import LIVES, SERVICES, as_deploy, fill, found, only_columns_of, people, rows
+from schema.support import LIVES, SERVICES, as_deploy, fill, found, only_columns_of, people, play, rows
 
 
 @pytest.fixture
@@ -108,6 +109,44 @@ def test_each_rollback_restores_what_was_before_its_migration(empty, tmp_path):
             assert wrong == [], f"after the rollback of {migration}"
             for file in tmp_path.glob(f"*/{migration}.*sql"):
                 file.unlink()
+
+
+def before(migration, source, to):
+    """Copy the migrations of source that do not need this one, and return the others."""
+    files = {path.stem: path for path in source.glob("*/*.sql") if ".rollback" not in path.name}
+    needs = {name: re.findall(r"^-- depends: (.*)$", path.read_text("utf-8"), re.M) for name, path in files.items()}
+    later, found_more = {migration}, True
+    while found_more:
+        more = {name for name, needed in needs.items() if later & set(" ".join(needed).split())} - later
+        found_more, later = bool(more), later | more
+    for name in files.keys() - later:
+        (to / files[name].parent.name).mkdir(exist_ok=True)
+        for file in files[name].parent.glob(f"{name}.*sql"):
+            shutil.copy(file, to / file.parent.name)
+    return later
+
+
+def test_a_school_without_quests_gets_them_and_loses_them_with_all_its_rows(empty, tmp_path):
+    dsn = as_deploy(empty)
+    later = before("platform.0021.quests", folder("migrations"), tmp_path)
+    migrate(dsn, source=tmp_path)
+    with psycopg.connect(empty, autocommit=True) as conn:
+        fill(conn, quests=False)
+        was, rows_were = describe(conn), people(rows(conn))
+        assert [table for table in rows_were if table.startswith("quests.")] == []
+        assert sum(map(len, rows_were.values())) > 200
+
+        assert set(migrate(dsn)) == later
+        assert only_columns_of(rows_were, people(rows(conn))) == rows_were
+        with conn.transaction():
+            conn.execute("SET LOCAL mentorbase.actor = 'system'")
+            play(conn)
+        rows_with_quests = people(rows(conn))
+        assert rows_with_quests["quests.child_progress"]
+
+        assert set(rollback(dsn, len(later))) == later
+        assert [line for line in differences(was, describe(conn)) if "NOT VALID" not in line] == []
+        assert people(rows(conn)) == rows_were
 
 
 @pytest.mark.parametrize("service", SERVICES)

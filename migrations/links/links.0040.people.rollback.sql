@@ -1,0 +1,3 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DROP FUNCTION links.end_person(platform.person);

@@ -1,0 +1,3 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DELETE FROM platform.column_inventory WHERE schema_name = 'notifications';

@@ -1,0 +1,4 @@
+SET LOCAL ROLE mentorbase_owner;
+
+DELETE FROM platform.column_inventory WHERE schema_name = 'quests';
+DROP FUNCTION quests.end_person(platform.person);
