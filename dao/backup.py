@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from . import clients, migrate, resources
+from .catalog import SIDES
 from .connection import primary_message
 from .errors import SetupError
 
@@ -393,6 +394,8 @@ def _make_roles(connection: _Connection, note: Note) -> None:
             connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role.name)))
         for role in (role for role in missing if role.application):
             connection.execute(sql.SQL("GRANT {} TO mentorbase_app").format(sql.Identifier(role.name)))
+        for role in (role for role in missing if role.name in SIDES):
+            connection.execute(sql.SQL("GRANT quests_app TO {}").format(sql.Identifier(role.name)))
 
 
 @contextmanager
@@ -430,7 +433,7 @@ def _compare(connection: _Connection, note: Note, report: _Report) -> None:
 
 
 def _forget_other_services(connection: _Connection, note: Note) -> None:
-    """Take away what other services left in the schemas that all share: their migrations' marks, and their rights."""
+    """Take away what other services left in the schemas that all share: marks of migrations, columns, and rights."""
     if note.service is None:
         return
     gone = [name for name in migrate.services() if name not in (_PLATFORM, note.service)]
@@ -441,6 +444,8 @@ def _forget_other_services(connection: _Connection, note: Note) -> None:
         connection.execute(
             "DELETE FROM public._yoyo_migration WHERE split_part(migration_id, '.', 1) = ANY(%s)", [gone]
         )
+        if connection.execute("SELECT to_regclass('platform.column_inventory')").fetchone() != (None,):
+            connection.execute("DELETE FROM platform.column_inventory WHERE schema_name = ANY(%s)", [gone])
         strangers = _roles_without_rights(
             connection, [role.name for role in note.roles if role.application], note.service
         )

@@ -39,6 +39,9 @@ REFERENCE_TABLES: Final = (
 )
 """Tables whose rows are part of the definition, because migrations and nobody else fill them."""
 
+SIDES: Final = ("pas_bot_user", "inner_edu_user")
+"""The roles of the two applications of quests, members of ``quests_app``. ``mentorbase_app`` is a member of neither."""
+
 # Names and constants in a definition are written as these settings say.
 _SETTINGS: Final = """
 SET LOCAL search_path = '';

@@ -21,7 +21,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from . import clients, embedded, migrate, resources
-from .catalog import OURS, describe, differences
+from .catalog import OURS, SIDES, describe, differences
 from .connection import primary_message
 from .errors import SetupError
 
@@ -303,8 +303,6 @@ ORDER BY o.what
 """
 
 
-_QUESTS: Final = ("pas_bot_user", "inner_edu_user")
-
 # Who has what another role has, or after SET ROLE; not who administers it only, nor superusers, who have all.
 _HOLDS: Final = """
 SELECT h.rolname, array_agg(q.rolname::text ORDER BY q.rolname)
@@ -324,7 +322,7 @@ ORDER BY h.rolname
 
 def _roles(target: _Target) -> Iterator[_Line]:
     applications = _application_roles(target.services)
-    sides = list(_QUESTS) if "quests" in target.services else []
+    sides = list(SIDES) if "quests" in target.services else []
     problems = [
         *_missing_or_powerful(target.connection, [*_GROUPS, *applications, *sides]),
         *_missing_memberships(target.connection, applications),
@@ -340,7 +338,7 @@ def _roles(target: _Target) -> Iterator[_Line]:
 
 def wrong_sides(connection: _Connection) -> Iterator[tuple[str, str]]:
     """Yield who is more than one side of the quests: a parent's application sees what the child shares and no more."""
-    sides = list(_QUESTS)
+    sides = list(SIDES)
     held: dict[str, list[str]] = dict(connection.execute(_HOLDS, [sides, sides, sides]).fetchall())
     for side in sides:
         others = held.pop(side, [])

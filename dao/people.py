@@ -156,8 +156,9 @@ def _transaction(
 
 
 def _found(conn: _Connection, person: Person, vault: Vault | None) -> Person:
-    *names, _pseudonym = conn.execute(_FIND, _values(person)).fetchone() or ()
-    found = Person(**dict(zip(_NAMES, names, strict=True)))
+    names = conn.execute(_FIND, _values(person)).fetchone()
+    assert names is not None
+    found = Person(**dict(zip(_NAMES, names[:-1], strict=True)))  # without the pseudonym
     if found.email or vault is None or found.user_id is None or not _exists(conn, "auth.user_contacts"):
         return found
     for (sealed,) in conn.execute(_EMAIL, [found.user_id]):

@@ -92,7 +92,7 @@ class Clone:
     def make(cls, database: CopiedDatabase, dsn: str, template: int) -> Clone:
         database.init()
         conn = psycopg.connect(dsn)
-        filled = dict(conn.execute(_FILLED).fetchall())
+        filled: dict[str, int] = dict(conn.execute(_FILLED).fetchall())
         [[first]] = conn.execute("SELECT pg_current_xact_id()::text::bigint").fetchall()
         found = cls(database, dsn, template, conn, filled, first, _sequences(conn), _outside(conn))
         conn.rollback()
@@ -122,7 +122,7 @@ class Clone:
         statements += [f"DELETE FROM {table} WHERE xmin::text::bigint >= {self.first}" for table in tables]
         for name in sequences:
             start, last = self.sequences[name]
-            statements.append(f"SELECT setval('{name}', {last or start}, {last is not None})")
+            statements.append(f"SELECT setval('{name}', {start if last is None else last}, {last is not None})")
         statements.append("SELECT pg_stat_force_next_flush()")
         self.conn.execute("; ".join(statements).encode())
         self.conn.execute("SELECT pg_stat_reset()")

@@ -36,6 +36,16 @@ def test_both_languages_show_the_same_code_and_the_same_sections() -> None:
     assert set(re.findall(r"`[^`\n]+`", README)) - set(re.findall(r"`[^`\n]+`", RUSSIAN)) == set()
 
 
+@pytest.mark.parametrize("readme", [README, RUSSIAN], ids=["README.md", "README.ru.md"])
+def test_every_link_leads_somewhere(readme: str) -> None:
+    headings = re.findall(r"^#+ (.*)$", readme, re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)\s]+)\)", readme)
+    assert len(links) > 15
+    broken = [link for link in links if not (link[1:] in anchors if link[0] == "#" else (ROOT / link).exists())]
+    assert broken == []
+
+
 def test_the_examples_run(dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MENTORBASE_DSN", dsn)
     monkeypatch.setenv("MENTORBASE_KEYS", f"1:{b64encode(bytes(32)).decode()}")

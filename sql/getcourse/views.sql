@@ -730,13 +730,13 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS t ON true
 LEFT JOIN LATERAL (
-    SELECT concat_ws(' ', x.first_name, x.last_name) AS name FROM getcourse.students AS x
+    SELECT nullif(concat_ws(' ', x.first_name, x.last_name), '') AS name FROM getcourse.students AS x
     WHERE x.id = p.student_id
     ORDER BY x.valid_from DESC
     LIMIT 1
 ) AS s ON true
 LEFT JOIN LATERAL (
-    SELECT concat_ws(' ', x.first_name, x.last_name) AS name FROM getcourse.mentors AS x
+    SELECT nullif(concat_ws(' ', x.first_name, x.last_name), '') AS name FROM getcourse.mentors AS x
     WHERE x.id = p.mentor_id
     ORDER BY x.valid_from DESC
     LIMIT 1
@@ -750,9 +750,11 @@ COMMENT ON COLUMN getcourse.v_mapping_versions.mapping_id IS
 COMMENT ON COLUMN getcourse.v_mapping_versions.training_id IS 'The training.';
 COMMENT ON COLUMN getcourse.v_mapping_versions.training_title IS 'What the training is called.';
 COMMENT ON COLUMN getcourse.v_mapping_versions.student_id IS 'The student.';
-COMMENT ON COLUMN getcourse.v_mapping_versions.student_name IS 'What the student is called. Personal data.';
+COMMENT ON COLUMN getcourse.v_mapping_versions.student_name IS
+'What the student is called; NULL: not known. Personal data.';
 COMMENT ON COLUMN getcourse.v_mapping_versions.mentor_id IS 'The mentor.';
-COMMENT ON COLUMN getcourse.v_mapping_versions.mentor_name IS 'What the mentor is called. Personal data.';
+COMMENT ON COLUMN getcourse.v_mapping_versions.mentor_name IS
+'What the mentor is called; NULL: not known. Personal data.';
 COMMENT ON COLUMN getcourse.v_mapping_versions.valid_from IS 'From when this held; included.';
 COMMENT ON COLUMN getcourse.v_mapping_versions.valid_to IS
 'Until when, not included; 9999-12-31 00:00 UTC: until further notice.';
@@ -785,7 +787,7 @@ FROM getcourse.webhook_events AS e
 LEFT JOIN LATERAL (
     SELECT
         x.id AS student_id,
-        concat_ws(' ', x.first_name, x.last_name) AS student_name
+        nullif(concat_ws(' ', x.first_name, x.last_name), '') AS student_name
     FROM getcourse.students AS x
     WHERE x.getcourse_user_id = e.user_id
     ORDER BY x.valid_from DESC
@@ -812,7 +814,8 @@ COMMENT ON COLUMN getcourse.v_webhook_events.event_date IS 'When it happened.';
 COMMENT ON COLUMN getcourse.v_webhook_events.user_id IS 'The student in GetCourse.';
 COMMENT ON COLUMN getcourse.v_webhook_events.student_id IS
 'The student (v_active_students.id); NULL: none has this user_id.';
-COMMENT ON COLUMN getcourse.v_webhook_events.student_name IS 'What the student is called. Personal data.';
+COMMENT ON COLUMN getcourse.v_webhook_events.student_name IS
+'What the student is called; NULL: not known. Personal data.';
 COMMENT ON COLUMN getcourse.v_webhook_events.answer_id IS 'The answer that it is about.';
 COMMENT ON COLUMN getcourse.v_webhook_events.answer_training_id IS 'The training of the answer.';
 COMMENT ON COLUMN getcourse.v_webhook_events.training_title IS 'What the training is called.';
@@ -834,7 +837,7 @@ SELECT
     n.id,
     n.mentor_id,
     (
-        SELECT concat_ws(' ', x.first_name, x.last_name) FROM getcourse.mentors AS x
+        SELECT nullif(concat_ws(' ', x.first_name, x.last_name), '') FROM getcourse.mentors AS x
         WHERE x.id = n.mentor_id
         ORDER BY x.valid_from DESC
         LIMIT 1
@@ -853,7 +856,7 @@ FROM getcourse.notifications AS n;
 COMMENT ON VIEW getcourse.v_notifications IS 'Every notification of a mentor, sent or not: all but what it says.';
 COMMENT ON COLUMN getcourse.v_notifications.id IS 'The notification.';
 COMMENT ON COLUMN getcourse.v_notifications.mentor_id IS 'For whom.';
-COMMENT ON COLUMN getcourse.v_notifications.mentor_name IS 'What the mentor is called. Personal data.';
+COMMENT ON COLUMN getcourse.v_notifications.mentor_name IS 'What the mentor is called; NULL: not known. Personal data.';
 COMMENT ON COLUMN getcourse.v_notifications.type IS 'What kind of notification it is.';
 COMMENT ON COLUMN getcourse.v_notifications.status IS
 'Where it stands; sent, cancelled, dead and uncertain ones are done.';
@@ -874,7 +877,7 @@ SELECT
         LIMIT 1
     ) AS mentor_id,
     (
-        SELECT concat_ws(' ', x.first_name, x.last_name) FROM getcourse.mentors AS x
+        SELECT nullif(concat_ws(' ', x.first_name, x.last_name), '') FROM getcourse.mentors AS x
         WHERE x.telegram_id = u.telegram_id
         ORDER BY x.valid_from DESC
         LIMIT 1
@@ -886,7 +889,8 @@ FROM getcourse.unreachable_mentors AS u;
 COMMENT ON VIEW getcourse.v_unreachable_mentors IS
 'Whom the bot does not reach, because they blocked it; mark_reachable() takes a mentor off.';
 COMMENT ON COLUMN getcourse.v_unreachable_mentors.mentor_id IS 'The mentor with this account now or last; NULL: none.';
-COMMENT ON COLUMN getcourse.v_unreachable_mentors.mentor_name IS 'What the mentor is called. Personal data.';
+COMMENT ON COLUMN getcourse.v_unreachable_mentors.mentor_name IS
+'What the mentor is called; NULL: not known. Personal data.';
 COMMENT ON COLUMN getcourse.v_unreachable_mentors.telegram_id IS 'The Telegram account.';
 COMMENT ON COLUMN getcourse.v_unreachable_mentors.unreachable_since IS 'Since when.';
 

@@ -41,10 +41,10 @@ RELEASES = (
         " links.0021.lessons links.0022.validate_lessons links.0023.teaching_app"
     ),
     "mentoring.0016.bulk_bookings",
-    "platform.0015.getcourse platform.0016.refusals getcourse.0001.init",
+    "platform.0015.getcourse platform.0016.refusals getcourse.0001.init getcourse.0002.pages getcourse.0003.claims",
     "tutormax.0001.init links.0030.tutormax links.0031.validate_tutormax",
     "platform.0021.quests quests.0001.init links.0032.quests links.0033.validate_quests",
-    "getcourse.0002.pages groups.0002.batches",
+    "groups.0002.batches",
     "platform.0022.refusals",
 )
 

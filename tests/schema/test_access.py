@@ -136,8 +136,8 @@ def test_nobody_may_pass_a_right_on(described):
         (unread_by_the_reader, "CREATE VIEW auth.v_people AS SELECT id FROM auth.users"),
     ],
 )
-def test_a_breach_of_each_rule_is_found(sandbox, rule, breach):
-    assert [other.__name__ for other in RULES if other(describe(sandbox))] == []
+def test_a_breach_of_each_rule_is_found(sandbox, described, rule, breach):
+    assert [other.__name__ for other in RULES if other(described)] == []
     sandbox.execute(breach)
     assert rule(describe(sandbox))
 

@@ -161,6 +161,7 @@ CHILD = "CREATE TABLE auth.child (a bigint, b bigint, FOREIGN KEY (a, b) REFEREN
         (WRONG_TYPES, "CREATE TABLE auth.t (c char(2))"),
         (WRONG_TYPES, "CREATE TABLE auth.t (c timestamp(3))"),
         (WRONG_TYPES, "CREATE VIEW auth.v AS SELECT now() AT TIME ZONE 'UTC' AS c"),
+        (WRONG_TYPES, "CREATE TABLE auth.t (c_local timestamp)"),
         (WRONG_TYPES, "CREATE TABLE auth.t (c timetz)"),
         (WRONG_TYPES, "CREATE TYPE auth.t AS (c money)"),
         (WRONG_TYPES, "CREATE DOMAIN auth.d AS json; CREATE TABLE auth.t (c auth.d)"),
@@ -188,6 +189,7 @@ def test_a_breach_of_each_rule_is_found(sandbox, rule, breach):
             """,
         ),
         (WRONG_TYPES, "CREATE TABLE auth.t (a text, b timestamptz(0), c jsonb, d date, e time, f text[])"),
+        (WRONG_TYPES, "CREATE VIEW auth.v AS SELECT now() AT TIME ZONE 'UTC' AS c_local"),
         (SERIAL_COLUMNS, "CREATE TABLE auth.t (id bigint GENERATED ALWAYS AS IDENTITY)"),
     ],
 )

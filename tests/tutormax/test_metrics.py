@@ -282,6 +282,9 @@ def test_late_feedback_is_counted_where_it_was_submitted(db: Database, admin: ps
         admin.execute("UPDATE tutormax.student_feedback SET overall_rating = 5")
     assert run(db) == (1, 3, 3)
     assert assert_as_by_hand(admin) == 6
+    admin.execute("DELETE FROM tutormax.student_feedback")
+    assert run(db) == (1, 3, 3)
+    assert assert_as_by_hand(admin) == 6
 
 
 def test_another_run_for_a_part_of_the_windows_forgets_no_change(db: Database, admin: psycopg.Connection) -> None:
@@ -299,7 +302,13 @@ def test_whom_a_day_is_computed_for(db: Database) -> None:
         tx.tutormax.save_tutor("new", name="N", email="n@example.com", onboarding_date=NOON + DAY)
         tx.tutormax.save_tutor("gone", name="G", email="g@example.com", onboarding_date=NOON - 300 * DAY)
         tx.tutormax.change_tutor_status("gone", TutorStatus.CHURNED, churned_at=NOON - 10 * DAY)
+        # Whose last day is that before a week, and its first.
+        for name, days in {"before": 7, "on": 6}.items():
+            tx.tutormax.save_tutor(name, name="B", email=f"{name}@example.com", onboarding_date=NOON - 300 * DAY)
+            tx.tutormax.change_tutor_status(name, TutorStatus.CHURNED, churned_at=NOON - days * DAY)
     run(db)
+    assert db.tutormax.performance_metrics("before", metric_window=MetricWindow.WEEK) == []
+    assert len(db.tutormax.performance_metrics("on", metric_window=MetricWindow.WEEK)) == 1
     assert db.tutormax.performance_metrics("new") == []
     windows = [w for w in MetricWindow if db.tutormax.performance_metrics("gone", metric_window=w)]
     assert windows == [MetricWindow.MONTH, MetricWindow.QUARTER]

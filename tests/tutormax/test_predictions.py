@@ -10,7 +10,7 @@ from mentorbase import SYSTEM, Database, NotPermitted, ReadOnly, RiskLevel, Tuto
 from mentorbase.errors import translated
 from mentoring.racing import at_once
 
-from .school import OTHER, TUTOR, enroll, prediction
+from .school import NOON, OTHER, TUTOR, enroll, prediction
 
 
 @pytest.fixture
@@ -66,10 +66,12 @@ def test_the_latest_prediction_counts_whatever_the_order_they_come_in(school: Da
     with school.transaction() as tx:
         load_rows(tx, [prediction(90, days=3), prediction(60, days=1), prediction(99, days=2)])
     assert scores(school) == [(TUTOR, 60)]
+    school.tutormax.record_prediction(**asdict(prediction(98, days=1.5)))  # told late
+    assert scores(school) == [(TUTOR, 60)]
     school.tutormax.record_prediction(**asdict(prediction(20, days=0.5)))
     assert scores(school) == []
     assert scores(school, 0) == [(TUTOR, 20)]
-    assert [one.is_current for one in school.tutormax.predictions(TUTOR)] == [True, False, False, False]
+    assert [one.is_current for one in school.tutormax.predictions(TUTOR)] == [True, False, False, False, False]
 
 
 def test_the_highest_come_first_and_no_more_than_asked_for(school: Database) -> None:
@@ -88,6 +90,12 @@ def test_who_has_left_is_at_no_risk_any_more_until_they_come_back(school: Databa
         load_rows(tx, [prediction(80), prediction(70, tutor_id=OTHER)])
         gone = tx.tutormax.change_tutor_status(TUTOR, TutorStatus.CHURNED)
         assert gone.churned_at is not None
+        # When they left is kept, unless it is told.
+        told = tx.tutormax.change_tutor_status(OTHER, TutorStatus.CHURNED, churned_at=NOON)
+        assert told.churned_at == NOON
+        tx.connection.execute("UPDATE tutormax.tutors SET name = 'J' WHERE tutor_id = %s", [OTHER])
+        assert tx.tutormax.get_tutor_by_id(OTHER).churned_at == NOON
+        tx.tutormax.change_tutor_status(OTHER, TutorStatus.ACTIVE)
     assert scores(school) == [(OTHER, 70)]
     # What is predicted of somebody who has left is kept, and does not count.
     school.tutormax.record_prediction(**asdict(prediction(95, days=0.1)))
