@@ -34,6 +34,7 @@ WHERE p.prorettype = 'trigger'::regtype AND NOT EXISTS (SELECT FROM pg_trigger A
 # Each with its reason.
 LITERAL = "CASE or ARRAY makes text of literals; PL/pgSQL converts it, and a word that is no label fails in tests."
 ONCE = "Converted once a call, which costs nothing beside the query that follows."
+INVENTORY = "Its conditions are those of platform.column_inventory, which migrations fill and nobody else writes."
 SETS = "Sets mentorbase.actor or mentorbase.maintenance for its own duration, which only a VOLATILE function may."
 ACCEPTED = {
     "calendar.busy_people(bigint[],timestamp with time zone,timestamp with time zone,bigint)"
@@ -70,6 +71,40 @@ ACCEPTED = {
     ),
     "mentoring.request(bigint,bigint,mentoring.party,bigint,text): warning: target type is different type than source"
     ' type: cast "text" value to "mentoring.party" type': LITERAL,
+    **{
+        f"{routine}: performance: target type is different type than source type"
+        ': cast "integer" value to "bigint" type': ONCE
+        for routine in (
+            "calendar.end_person(platform.person)",
+            "getcourse.end_person(platform.person)",
+            "groups.end_person(platform.person)",
+            "mentoring.end_person(platform.person)",
+            "platform.scrub_person(name,platform.person)",
+            "quests.end_person(platform.person)",
+            "students.end_person(platform.person)",
+        )
+    },
+    **{
+        f"platform.{routine}: security: text type variable is not sanitized"
+        ": The EXECUTE expression is SQL injection vulnerable.": INVENTORY
+        for routine in (
+            "erase_person(platform.person)",
+            "export_person(platform.person)",
+            "find_person(platform.person)",
+            "scrub_person(name,platform.person)",
+        )
+    },
+    "platform.erase_person(platform.person): performance: target type is different type than source type"
+    ': cast "name" value to "text" type': ONCE,
+    "platform.erase_person(platform.person): warning: target type is different type than source type"
+    ': cast "text" value to "jsonb" type': "The initial value of a variable, '{}'.",
+    **{
+        f'platform.export_person(platform.person): extra: OUT variable "{column}" is maybe unmodified'
+        ": cannot to determine result of dynamic SQL": "RETURN QUERY EXECUTE fills it: each table has other columns."
+        for column in ("schema_name", "table_name", "document")
+    },
+    "platform.find_person(platform.person): warning: cannot determinate a result of dynamic SQL"
+    ": There is a risk of related false alarms.": "Each service's known_as() returns a platform.person.",
     "platform.make_months(name,name,integer): performance: target type is different type than source type"
     ': cast "oid" value to "regclass" type': ONCE,
     "platform.make_months(name,name,integer): security: text type variable is not sanitized"
