@@ -34,7 +34,7 @@ FROM notifications.begin_attempt(:notification_id, :lease_token, :lease);
 
 -- name: finish
 -- A worker reports how its attempt ended.
--- budget: 45 buffers
+-- budget: 50 buffers
 SELECT
     id, recipient_telegram_id, template_code, channel, payload, body, dedupe_key, duplicates, not_before, status,
     attempts, next_attempt_at, lease_until, lease_token, last_error, external_id, sent_at, created_at, updated_at
