@@ -86,7 +86,7 @@ def load(conn: psycopg.Connection, sessions: int) -> None:
         for statements in (PEOPLE, SESSIONS, FEEDBACK):
             for statement in statements.split(";\n"):
                 if statement.strip():
-                    conn.execute(statement, {"tutors": tutors, "sessions": sessions})  # type: ignore[call-overload]
+                    conn.execute(statement, {"tutors": tutors, "sessions": sessions})
         for _, made in indexes:
             conn.execute(made)
     for table in ("sessions", "student_feedback", "tutors"):
@@ -122,7 +122,7 @@ def temporary_files(conn: psycopg.Connection) -> int:
 
 def pages_of_statistics(conn: psycopg.Connection, tutor: str) -> int:
     """What a call of get_tutor_statistics over 30 days touches, once the session knows the catalog."""
-    text = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + Tutormax.get_tutor_statistics.sql.sql.decode()  # type: ignore[attr-defined]
+    text = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + Tutormax.get_tutor_statistics.sql.sql.decode()
     for _ in range(2):
         [[found]] = conn.execute(text, {"tutor_id": tutor, "days_back": 30}).fetchall()
     return int(found[0]["Plan"]["Shared Hit Blocks"] + found[0]["Plan"]["Shared Read Blocks"])

@@ -221,6 +221,14 @@ def test_a_second_run_does_nothing(db: Database, admin: psycopg.Connection) -> N
     assert admin.execute("SELECT count(*) FROM tutormax.metric_changes").fetchone() == (0,)
 
 
+def test_a_change_of_no_figure_changes_no_row(db: Database) -> None:
+    enroll(db)
+    db.tutormax.save_session("late", **late(days=1))
+    run(db)
+    db.tutormax.save_session("late", **(late(days=1) | {"subject": "Physics"}))
+    assert run(db) == (1, 3, 0)
+
+
 def test_only_the_windows_that_late_data_touch_are_computed_again(db: Database, admin: psycopg.Connection) -> None:
     enroll(db)
     days = [TODAY - timedelta(days=n) for n in (60, 20, 5, 0)]
