@@ -161,7 +161,6 @@ class Work:
 
 # Released before the rule, and a released migration is never edited. Times: a million relationships, two busy cores.
 ACCEPTED = {
-    "getcourse.0003.claims": "One index of webhooks that are not processed: 0.6 s, of a million webhooks.",
     "links.0021.lessons": "Reads the calendar before it takes a lock; then it only exchanges keys, NOT VALID.",
     "mentoring.0002.bookings": "One unique index of relationships: 1.8 s.",
     "mentoring.0003.blocks": "One index of pending requests: 0.6 s.",
