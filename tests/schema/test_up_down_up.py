@@ -79,7 +79,10 @@ def test_ever_further_back_and_up_again_gives_the_same_database(filled):
 
     # Ever further down, so that each rollback meets rows and each distance is not walked again and again.
     depths = [*range(1, 6), *(8 * 2**n for n in range(10) if 8 * 2**n < len(newest_first)), len(newest_first)]
-    for count in depths:
+    # Lessons name their groups: to lose the groups alone is no state to come up from again.
+    groups, lessons = (newest_first.index(init) for init in ("groups.0001.init", "calendar.0001.init"))
+    for depth in depths:
+        count = lessons + 1 if groups < depth <= lessons else depth
         oldest = newest_first[count - 1]
         assert rollback(dsn, count) == newest_first[:count]
         kept = people(rows(filled))
