@@ -81,7 +81,7 @@ class Erased(NamedTuple):
         service: the schema.
         table: the table; empty for what was ended by the service's own rules.
         what: ``ended``, ``scrubbed`` (of an audit log), ``erased`` (nobody's any more) or ``deleted``.
-        rows: how many rows.
+        rows: how many rows; one that is changed for two reasons counts twice.
     """
 
     service: str
@@ -127,7 +127,10 @@ def erase(dsn: str, person: Person, *, vault: Vault | None = None, dry_run: bool
         SetupError: no connection, the database is not migrated, the login may not do this, or others hold locks.
     """
     with _transaction(dsn, "erase", person, vault, undo=dry_run) as (conn, found):
-        return [Erased(*row) for row in conn.execute(_ERASE, _values(found))]
+        changed: Counter[tuple[str, str, str]] = Counter()
+        for service, table, what, rows in conn.execute(_ERASE, _values(found)):
+            changed[service, table, what] += rows
+        return [Erased(*where, rows) for where, rows in changed.items()]
 
 
 @contextmanager

@@ -102,6 +102,29 @@ class Queries(Generic[S]):
             found.complete(service, sql[name])
 
 
+class _Method(partial[Any]):
+    """A query of one service's object, that `help` and editors know by the declaration's docstring and signature."""
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        doc: str | None = self.args[0].__doc__
+        return doc
+
+    @property
+    def __name__(self) -> str:
+        name: str = self.args[0].__name__
+        return name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature: inspect.Signature = self.args[0].signature
+        return signature
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Method:
+        """Be a routine for `inspect`; it is bound already."""
+        return self
+
+
 class Query(Generic[P, R]):
     """One declared query; as an attribute of a service's object it is a typed method.
 
@@ -139,6 +162,8 @@ class Query(Generic[P, R]):
         self.nothing = returned is NoneType
         self.row_factory: BaseRowFactory[Any] = args_row(self.row) if is_pydantic_dataclass(self.row) else scalar_row
         self._bind = _binder(self.signature, hints)
+        self.__signature__ = whole
+        self.__module__ = self._declaration.__module__
 
     @overload
     def __get__(self, service: None, owner: type) -> Query[P, R]: ...
@@ -147,7 +172,11 @@ class Query(Generic[P, R]):
     @overload
     def __get__(self, service: Queries[AsyncSource], owner: type) -> Callable[P, Coroutine[Any, Any, R]]: ...
     def __get__(self, service: Queries[Any] | None, owner: type) -> Any:
-        return self if service is None else partial(service._execute, self)
+        return self if service is None else _Method(service._execute, self)
+
+    def __call__(self, service: Queries[Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Run it as a method of *service*."""
+        return service._execute(self, *args, **kwargs)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments by name, checked against the signature's types.

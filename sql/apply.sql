@@ -1,5 +1,6 @@
 -- Builds the whole database in one go, in reading order:  psql -v ON_ERROR_STOP=1 -f sql/apply.sql
 -- For reviewing and comparing. A database that lives is built and changed by the migrations.
+\o /dev/null
 BEGIN;
 SET LOCAL client_min_messages = warning; -- an extension that two services need is there for the second
 
@@ -109,3 +110,4 @@ SET LOCAL ROLE mentorbase_owner;
 RESET ROLE;
 
 COMMIT;
+\o

@@ -105,7 +105,7 @@ def erase(
 def _show(done: list[Erased], verb: str) -> None:
     table = Table("service", "table", "rows", "what", box=None, pad_edge=False)
     for row in done:
-        table.add_row(row.service, row.table, str(row.rows), f"{verb} {row.what}")
+        table.add_row(row.service, row.table or "by its rules", str(row.rows), f"{verb} {row.what}")
     out.print(table)
 
 

@@ -22,6 +22,11 @@ def loads(world: World) -> Iterator[tuple[Load, ...]]:
     yield (Load("auth.users", columns, lambda: _users(world), world.admin),)
 
 
+def zone(person: int) -> str:
+    """Return the zone in which somebody lives, in every service."""
+    return ZONES[person * 7 % 11 % len(ZONES)]
+
+
 def _users(world: World) -> Iterator[str]:
     draw = world.chance("auth.users").random
     for person in range(1, world.admin + 1):
@@ -29,6 +34,6 @@ def _users(world: World) -> Iterator[str]:
         came = world.at(-int(1 + draw() * (BEFORE - 1) * WEEK) - WEEK)
         yield (
             f"{person}\t{world.telegram(person)}\t{role}\tuser_{person}\t{one_of(_FIRST, draw())}\t"
-            f"{one_of(_LAST, draw())}\t{one_of(LANGUAGES, draw())}\t{one_of(ZONES, draw())}\t"
+            f"{one_of(_LAST, draw())}\t{one_of(LANGUAGES, draw())}\t{zone(person)}\t"
             f"{'t' if draw() < 0.98 or role == 'admin' else 'f'}\t{came}\t{came}\n"
         )

@@ -15,6 +15,7 @@ from itertools import islice, pairwise
 from operator import itemgetter
 from random import Random
 
+from .auth import zone
 from .load import Load
 from .world import AHEAD, PAST, WEEK, World, one_of, rank, skewed
 
@@ -314,10 +315,10 @@ def _profiles(world: World, plan: list[Relation]) -> Iterator[str]:
         places = str(used[mentor] + int(draw() * 6)) if draw() < 0.6 else r"\N"
         yield (
             f"{mentor}\tTeaches {one_of(_TITLES, draw())} since {1998 + int(draw() * 25)}.\t{15 + int(draw() * 65)}\t"
-            f"EUR\t{places}\t\\N\tEurope/Moscow\t{joined}\t{joined}\n"
+            f"EUR\t{places}\t\\N\t{zone(mentor)}\t{joined}\t{joined}\n"
         )
     for mentee in world.mentees[::10][: len(world.mentees) // 10]:
-        yield f"{mentee}\t\\N\t\\N\t\\N\t\\N\tTo pass {one_of(_TITLES, draw())}\tEurope/Berlin\t{joined}\t{joined}\n"
+        yield f"{mentee}\t\\N\t\\N\t\\N\t\\N\tTo pass {one_of(_TITLES, draw())}\t{zone(mentee)}\t{joined}\t{joined}\n"
 
 
 def _subjects(world: World) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import UUID
 
+from .auth import zone
 from .load import Load
 from .world import World, one_of, rank
 
@@ -80,4 +81,4 @@ def _settings(world: World) -> Iterator[str]:
     for mentee in world.mentees[::10]:
         quiet = "22:00\t07:00" if draw() < 0.7 else "\\N\t\\N"
         wanted = "t" if draw() < 0.9 else "f"
-        yield f"{world.telegram(mentee)}\ttelegram\t{wanted}\t{quiet}\tEurope/Berlin\t{came}\t{came}\n"
+        yield f"{world.telegram(mentee)}\ttelegram\t{wanted}\t{quiet}\t{zone(mentee)}\t{came}\t{came}\n"

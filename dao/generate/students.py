@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .auth import ZONES
+from .auth import zone
 from .load import Load
 from .teachers import TAUGHT
 from .world import WEEK, World, one_of
@@ -38,7 +38,7 @@ def _students(world: World) -> Iterator[str]:
     came = world.at(-WEEK)
     for student in learners(world):
         goals = one_of(("To pass an exam", "To travel", "To work abroad"), draw())
-        yield f"{world.telegram(student)}\t{goals}\t{one_of(ZONES, draw())}\t{came}\t{came}\n"
+        yield f"{world.telegram(student)}\t{goals}\t{zone(student)}\t{came}\t{came}\n"
 
 
 def _languages(world: World) -> Iterator[str]:

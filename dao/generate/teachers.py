@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .auth import ZONES
+from .auth import zone
 from .load import Load
 from .world import WEEK, World, one_of
 
@@ -39,7 +39,7 @@ def _teachers(world: World) -> Iterator[str]:
     for teacher in world.mentors:
         yield (
             f"{world.telegram(teacher)}\t{one_of(('exams', 'conversation', 'business', 'children'), draw())}\t"
-            f"{15 + int(draw() * 65)}\tEUR\t{one_of(ZONES, draw())}\t{came}\t{came}\n"
+            f"{15 + int(draw() * 65)}\tEUR\t{zone(teacher)}\t{came}\t{came}\n"
         )
 
 

@@ -21,8 +21,8 @@ AHEAD: Final = 8
 BEFORE: Final = 3
 """Weeks before its first session in which people came to it."""
 
-# Telegram gives out ids far below these, so that nothing here is ever sent to anybody.
-_TELEGRAM = 4_000_000_000_000_000
+# Telegram gives out ids far below these, so that nothing here is ever sent to anybody; pseudonyms are far above.
+_TELEGRAM = 1_000_000_000_000_000
 
 
 class Scale(StrEnum):

@@ -97,7 +97,9 @@ def test_one_service_alone_is_as_expected_when_it_is_named(empty_dsn: str) -> No
     migrate.migrate(empty_dsn, ["mentoring"])
     levels = {finding.level for finding in check(empty_dsn, ["mentoring"]) if finding.topic != "settings"}
     assert levels == {Level.OK}
-    assert (Level.DIFFERENT, "missing: schema auth") in found(empty_dsn, "objects")
+    # What is pending makes differences of its own, which are not told one by one.
+    [(level, message)] = found(empty_dsn, "objects")
+    assert (level, message.lstrip("0123456789")) == (Level.DIFFERENT, " differ from sql/")
 
 
 def test_the_roles_that_are_looked_at_are_all_there_are(admin: psycopg.Connection) -> None:
@@ -208,7 +210,7 @@ def test_without_a_place_to_build_sql_the_comparison_is_skipped(tmp_path: Path, 
 def test_a_server_that_never_heard_of_it_has_no_role_afterwards() -> None:
     with embedded.server() as running, psycopg.connect(running.dsn(), autocommit=True) as conn:
         before = of_cluster(conn)
-        assert different_objects(running.dsn()) > 100
+        assert different_objects(running.dsn()) == 1
         assert of_cluster(conn) == before
 
 

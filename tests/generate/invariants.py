@@ -135,9 +135,9 @@ OFFENDERS: dict[str, LiteralString] = {
         WHERE m.created_at < u.created_at
     """,
     "nothing is addressed to a real account": """
-        SELECT telegram_id FROM auth.users WHERE telegram_id < 4000000000000000
+        SELECT telegram_id FROM auth.users WHERE telegram_id < 1000000000000000
         UNION ALL
-        SELECT recipient_telegram_id FROM notifications.notifications WHERE recipient_telegram_id < 4000000000000000
+        SELECT recipient_telegram_id FROM notifications.notifications WHERE recipient_telegram_id < 1000000000000000
     """,
     "what was sent is on record": """
         SELECT n.id FROM notifications.notifications AS n

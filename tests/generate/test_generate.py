@@ -30,7 +30,7 @@ def digest(scale: Scale, seed: int, as_of: date) -> str:
 
 
 def test_the_same_seed_and_day_make_the_same_rows_everywhere() -> None:
-    assert digest(Scale.TINY, 1, DAY) == ("d9ddd49f543482e1b47db44b34fd8066a870f47469d3ed3a7720f7f5f61a1be5")
+    assert digest(Scale.TINY, 1, DAY) == ("ee8110dc416f8c3f5acb2a35e3d59bc8f3c5356411c8da03d1597f2e97baa82e")
     assert len({digest(Scale.TINY, seed, DAY) for seed in range(5)}) == 5
 
 
