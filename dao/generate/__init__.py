@@ -1,4 +1,4 @@
-"""A platform that has run for five years, made up: people, bookings, groups, lessons, notifications, tutors.
+"""A platform that has run for five years, made up: people, bookings, groups, lessons, notifications, tutors, a bot.
 
 Deterministic: a scale, a seed and a day make the same rows on every server. A few people are busy and most are not.
 What is made obeys the rules of the database, which hold while it is loaded; nobody is in two places at once.
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from ..clients import connected
 from ..errors import SetupError
-from . import auth, calendar, groups, mentoring, notifications, students, teachers, tutormax
+from . import auth, calendar, getcourse, groups, mentoring, notifications, students, teachers, tutormax
 from .load import Load
 from .world import Scale, World
 
@@ -28,7 +28,7 @@ __all__ = ["SERVICES", "Generated", "Load", "Scale", "World", "generate", "trans
 Progress = Callable[[str, int, int | None], None]
 """Told the table, how many of its rows are sent, and how many there will be if that is known."""
 
-SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications, tutormax)
+SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications, tutormax, getcourse)
 
 _LINES = 2_000
 """Lines in one message to the server."""
@@ -94,6 +94,7 @@ def generate(
             for table in done.rows:
                 conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(_identifier(table)))
             tutormax.finish(conn, done.as_of)
+            getcourse.finish(conn)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
                 "this login may not fill the database", "Use the login that deploys, or GRANT mentorbase_owner to it"

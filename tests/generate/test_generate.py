@@ -30,7 +30,7 @@ def digest(scale: Scale, seed: int, as_of: date) -> str:
 
 
 def test_the_same_seed_and_day_make_the_same_rows_everywhere() -> None:
-    assert digest(Scale.TINY, 1, DAY) == ("d9ddd49f543482e1b47db44b34fd8066a870f47469d3ed3a7720f7f5f61a1be5")
+    assert digest(Scale.TINY, 1, DAY) == ("d465d5a5d04cce51eab77c2c1bb17e0354373056ad1d774318fc0262780bddc2")
     assert len({digest(Scale.TINY, seed, DAY) for seed in range(5)}) == 5
 
 
