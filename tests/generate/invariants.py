@@ -201,6 +201,83 @@ OFFENDERS: dict[str, LiteralString] = {
         GROUP BY e.id
         HAVING count(n.id) <> 1
     """,
+    "quests have gone by their life cycle": """
+        SELECT step.quest_id
+        FROM (
+            SELECT
+                h.*, q.status, q.moderation_status AS said, q.deployed_at, q.version, q.quest_yaml,
+                lag(h.to_status) OVER w AS before, lag(h.occurred_at) OVER w AS earlier,
+                lead(h.id) OVER w IS NULL AS is_last, row_number() OVER w AS nth
+            FROM quests.quest_history AS h INNER JOIN quests.quests AS q ON h.quest_id = q.quest_id
+            WINDOW w AS (PARTITION BY h.quest_id ORDER BY h.id)
+        ) AS step
+        WHERE from_status IS DISTINCT FROM before OR occurred_at < earlier OR occurred_at > now()
+            OR (is_last AND (to_status, moderation_status, nth) <> (status, said, version))
+            OR (to_status = 'deployed' AND (moderation_status <> 'approved' OR occurred_at <> deployed_at))
+            OR (from_status IS DISTINCT FROM to_status AND NOT EXISTS (
+                SELECT FROM quests.quests_transitions AS t
+                WHERE t.from_status IS NOT DISTINCT FROM step.from_status AND t.to_status = step.to_status
+                    AND t.actor_kind = step.actor_kind
+            ))
+            OR (actor_kind = 'creator' AND (actor_id <> creator_id OR moderation_status <> 'pending' AND nth < 4))
+        UNION ALL
+        SELECT q.quest_id FROM quests.quests AS q
+        WHERE NOT EXISTS (SELECT FROM quests.quest_history AS h WHERE h.quest_id = q.quest_id)
+    """,
+    "a child shares what it last said, and plays what was given to it": """
+        SELECT s.quest_id
+        FROM quests.child_privacy_settings AS s
+        INNER JOIN quests.quests AS q ON s.quest_id = q.quest_id
+        INNER JOIN quests.quest_analytics AS a ON s.quest_id = a.quest_id
+        CROSS JOIN LATERAL (
+            VALUES ('completion_progress'::quests.data_type, s.share_completion_progress),
+            ('educational_progress', s.share_educational_progress), ('play_frequency', s.share_play_frequency)
+        ) AS k (data_type, shared)
+        LEFT JOIN LATERAL (
+            SELECT c.shared, c.actor_id FROM quests.consent_changes AS c
+            WHERE c.quest_id = s.quest_id AND c.data_type = k.data_type
+            ORDER BY c.id DESC LIMIT 1
+        ) AS c ON true
+        WHERE k.shared <> coalesce(c.shared, false) OR c.actor_id <> s.child_id OR s.child_id = q.creator_id
+            OR (s.child_id IS NOT NULL AND (q.deployed_at IS NULL OR a.last_played < q.deployed_at))
+            OR (s.child_id IS NULL) <> (a.play_count = 0) OR a.last_played > now()
+    """,
+    "numbers of a quest are those of its nodes, and details are there as far as they are shared": """
+        SELECT a.quest_id
+        FROM quests.quest_analytics AS a
+        INNER JOIN quests.quests AS q ON a.quest_id = q.quest_id
+        INNER JOIN quests.child_privacy_settings AS s ON a.quest_id = s.quest_id
+        LEFT JOIN quests.quest_nodes AS n ON a.quest_id = n.quest_id
+        LEFT JOIN quests.child_progress AS p ON n.quest_id = p.quest_id AND n.node_key = p.node_key
+        GROUP BY a.id, q.id, s.id
+        HAVING count(n.id) <> a.total_nodes OR count(n.id) FILTER (WHERE n.counted) <> a.nodes_completed
+            OR coalesce((a.educational_progress ->> 'scored_nodes')::bigint, 0) <> a.nodes_completed
+            OR (count(n.id) > 0) <> (q.deployed_at IS NOT NULL)
+            OR count(p.id) FILTER (WHERE n.counted) <> count(p.id)
+            OR count(p.id) <> CASE WHEN s.share_educational_progress THEN a.nodes_completed ELSE 0 END
+            OR sum(p.score) <> (a.educational_progress ->> 'score_sum')::numeric
+            OR bool_or(n.child_id IS DISTINCT FROM s.child_id AND n.id IS NOT NULL)
+            OR max(p.completed_at) > a.last_played
+    """,
+    "every look at what a child does found what the child shares": """
+        SELECT r.quest_id
+        FROM quests.privacy_reads AS r
+        INNER JOIN quests.quests AS q ON r.quest_id = q.quest_id
+        INNER JOIN quests.child_privacy_settings AS s ON r.quest_id = s.quest_id
+        WHERE r.reader_id <> q.creator_id OR r.result::text <> CASE
+            WHEN q.status = 'deleted' THEN 'missing'
+            WHEN s.share_completion_progress AND s.share_educational_progress AND s.share_play_frequency THEN 'allowed'
+            WHEN s.share_completion_progress OR s.share_educational_progress OR s.share_play_frequency THEN 'redacted'
+            ELSE 'refused'
+        END
+    """,
+    "what an application encrypts is not made up": """
+        SELECT id FROM quests.messages
+        UNION ALL
+        SELECT id FROM quests.letters
+        UNION ALL
+        SELECT id FROM quests.psychological_profiles WHERE crisis_history IS NOT NULL
+    """,
     "nothing is addressed to a real account": """
         SELECT telegram_id FROM auth.users WHERE telegram_id < 4000000000000000
         UNION ALL
