@@ -1,4 +1,4 @@
-"""A platform that has run for five years, made up: people, bookings, groups, lessons, notifications, tutors.
+"""A platform that has run for five years, made up: people, bookings, groups, lessons, notifications, tutors, a bot.
 
 Deterministic: a scale, a seed and a day make the same rows on every server. A few people are busy and most are not.
 What is made obeys the rules of the database, which hold while it is loaded; nobody is in two places at once.
@@ -19,7 +19,7 @@ from psycopg import sql
 
 from ..clients import connected
 from ..errors import SetupError
-from . import auth, calendar, groups, mentoring, notifications, students, teachers, tutormax
+from . import auth, calendar, getcourse, groups, mentoring, notifications, quests, students, teachers, tutormax
 from .load import Load
 from .world import Scale, World
 
@@ -28,7 +28,7 @@ __all__ = ["SERVICES", "Generated", "Load", "Scale", "World", "generate", "trans
 Progress = Callable[[str, int, int | None], None]
 """Told the table, how many of its rows are sent, and how many there will be if that is known."""
 
-SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications, tutormax)
+SERVICES: Final = (auth, mentoring, teachers, students, groups, calendar, notifications, tutormax, getcourse, quests)
 
 _LINES = 2_000
 """Lines in one message to the server."""
@@ -94,6 +94,7 @@ def generate(
             for table in done.rows:
                 conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(_identifier(table)))
             tutormax.finish(conn, done.as_of)
+            getcourse.finish(conn)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
                 "this login may not fill the database", "Use the login that deploys, or GRANT mentorbase_owner to it"
@@ -109,9 +110,12 @@ def transactions(world: World) -> Iterator[tuple[Load, ...]]:
 
 def copy(conn: psycopg.Connection[tuple[object, ...]], load: Load, progress: Progress | None = None) -> int:
     """Send the rows of *load*, and return how many there were."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        _identifier(load.table), sql.SQL(", ").join(map(sql.Identifier, load.columns))
-    )
+    table, staging = _identifier(load.table), sql.Identifier("pg_temp", "staged_rows")
+    columns = sql.SQL(", ").join(map(sql.Identifier, load.columns))
+    if load.staged:
+        make = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA")
+        conn.execute(make.format(staging, columns, table))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(staging if load.staged else table, columns)
     sent, lines = 0, load.rows()
     with conn.cursor() as cursor, cursor.copy(statement) as stream:
         while some := "".join(islice(lines, _LINES)):
@@ -119,11 +123,14 @@ def copy(conn: psycopg.Connection[tuple[object, ...]], load: Load, progress: Pro
             sent += some.count("\n")
             if progress:
                 progress(load.table, sent, load.count)
+    if load.staged:
+        conn.execute(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(table, columns, columns, staging))
+        conn.execute(sql.SQL("DROP TABLE {}").format(staging))
     if progress:
         progress(load.table, sent, sent)  # the count before was an estimate of some
     if "id" in load.columns:
         name = load.table
-        conn.execute(sql.SQL(_NEXT_IDS).format(name=sql.Literal(name), table=_identifier(name)))
+        conn.execute(sql.SQL(_NEXT_IDS).format(name=sql.Literal(name), table=table))
     return sent
 
 

@@ -74,6 +74,16 @@ def loads(world: World) -> Iterator[tuple[Load, ...]]:
             without=("group_invitations_guard",),
         ),
     )  # fmt: skip
+    yield (
+        Load(
+            "groups.group_progress",
+            (
+                "group_id", "as_of", "capacity", "active_members", "waiting_members", "completed_members",
+                "left_members", "average_progress", "created_at", "updated_at",
+            ),
+            lambda: _snapshots(world, plan),
+        ),
+    )  # fmt: skip
 
 
 def groups(world: World) -> list[Group]:
@@ -125,19 +135,44 @@ def _groups(world: World, plan: list[Group]) -> Iterator[str]:
         )
 
 
-def _members(world: World, plan: list[Group]) -> Iterator[str]:
+def _progress(world: World, plan: list[Group]) -> Iterator[tuple[Group, list[int]]]:
+    """Every group, and how far each of its members is."""
     draw = world.chance("groups.group_members").random
-    number = 0
+    fixed = {"waiting": 0, "completed": 100}
     for group in plan:
-        for place, (student, status) in enumerate(group.members):
+        yield group, [fixed[status] if status in fixed else int(draw() * 90) for _, status in group.members]
+
+
+def _members(world: World, plan: list[Group]) -> Iterator[str]:
+    number = 0
+    for group, reached in _progress(world, plan):
+        for place, ((student, status), progress) in enumerate(zip(group.members, reached, strict=True)):
             number += 1
             asked = world.at(BEGAN * WEEK - 6 * 24 + place)
             joined = r"\N" if status == "waiting" else asked
             ended = world.at(PAST * WEEK - 24) if status in ("completed", "left") else r"\N"
-            progress = 0 if status == "waiting" else 100 if status == "completed" else int(draw() * 90)
             yield (
                 f"{number}\t{group.id}\t{world.telegram(student)}\t{status}\t{progress}\t{asked}\t{joined}\t{ended}\t"
                 f"{asked}\t{asked}\n"
+            )
+
+
+def _snapshots(world: World, plan: list[Group]) -> Iterator[str]:
+    """Two weeks ago, when no group had ended and everybody was half as far, and today, of those that have not ended."""
+    for group, reached in _progress(world, plan):
+        statuses = [status for _, status in group.members]
+        active, waiting, left = (statuses.count(status) for status in ("active", "waiting", "left"))
+        seated = [progress for progress, status in zip(reached, statuses, strict=True) if status == "active"]
+        runs = group.status in ("open", "closed")
+        if not runs:
+            active, left = min(group.capacity, len(statuses)), 0
+            waiting, seated = len(statuses) - active, reached[:active]
+        for days, part in ((-14, 2), (0, 1))[: 1 + runs]:
+            average = f"{sum(seated) / len(seated) / part:.2f}" if seated else r"\N"
+            taken = world.at(world.now + 24 * days)
+            yield (
+                f"{group.id}\t{world.day(days)}\t{group.capacity}\t{active}\t{waiting}\t0\t{left}\t{average}\t"
+                f"{taken}\t{taken}\n"
             )
 
 

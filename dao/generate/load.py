@@ -18,6 +18,7 @@ class Load:
         actor: who brings them, as the setting ``mentorbase.actor``.
         without: triggers that are switched off meanwhile, because the rows bring themselves what these would write, or
             are of the past and in a status that nothing begins with. Constraints always hold.
+        staged: whether they go by way of a temporary table, as PostgreSQL copies nothing into one with policies.
     """
 
     table: str
@@ -26,3 +27,4 @@ class Load:
     count: int | None = None
     actor: str = "system"
     without: tuple[str, ...] = ()
+    staged: bool = False

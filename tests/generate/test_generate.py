@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def digest(scale: Scale, seed: int, as_of: date) -> str:
 
 
 def test_the_same_seed_and_day_make_the_same_rows_everywhere() -> None:
-    assert digest(Scale.TINY, 1, DAY) == ("ee8110dc416f8c3f5acb2a35e3d59bc8f3c5356411c8da03d1597f2e97baa82e")
+    assert digest(Scale.TINY, 1, DAY) == ("af78c930a004a81f4e5fc66cde5386c51e439f70fdffce9f537bf1772b538baa")
     assert len({digest(Scale.TINY, seed, DAY) for seed in range(5)}) == 5
 
 
@@ -58,28 +59,70 @@ def test_what_is_made_keeps_every_rule(admin: psycopg.Connection, seed: int) -> 
         assert admin.execute(f"SELECT count(DISTINCT status) FROM {table}").fetchone() == (number,), table
 
 
-@pytest.mark.parametrize(
-    ("spoil", "rule"),
-    [
-        (
-            "UPDATE mentoring.subject_schedule SET created_at = created_at - interval '5 years'",
-            "a session lies within its relationship",
-        ),
-        ("UPDATE mentoring.subject_schedule SET status = 'no_show' WHERE id = 1", "bookings have gone by theirs"),
-        (
-            "UPDATE mentoring.user_profiles SET max_mentees = 0 WHERE user_id = 1",
-            "nobody has more mentees than places",
-        ),
-        ("UPDATE groups.group_members SET progress = 7", "enrollments say what memberships say"),
-        ("ALTER TABLE auth.users DISABLE TRIGGER users_guard", "every trigger is on again"),
-    ],
-)
-def test_what_breaks_a_rule_is_found(admin: psycopg.Connection, spoil: str, rule: str) -> None:
+SPOILED = [
+    (
+        "UPDATE mentoring.subject_schedule SET created_at = created_at - interval '5 years'",
+        "a session lies within its relationship",
+    ),
+    ("UPDATE mentoring.subject_schedule SET status = 'no_show' WHERE id = 1", "bookings have gone by theirs"),
+    (
+        "UPDATE mentoring.user_profiles SET max_mentees = 0 WHERE user_id = 1",
+        "nobody has more mentees than places",
+    ),
+    ("UPDATE groups.group_members SET progress = 7", "enrollments say what memberships say"),
+    (
+        "UPDATE getcourse.mapping SET valid_from = valid_from + interval '1 day' WHERE is_open",
+        "a pair of the bot has one mentor after the other, without a gap, and one today",
+    ),
+    (
+        "UPDATE getcourse.webhook_keys SET event_id = event_id + 1",
+        "a webhook speaks of a pair of its time, and is known again when it comes again",
+    ),
+    (
+        "UPDATE getcourse.notifications SET mentor_id = mentor_id % 3 + 1, message_hash = id",
+        "a mentor of the bot was told of what was processed for them, once, while they could be reached",
+    ),
+    (
+        "UPDATE groups.group_progress SET active_members = capacity + 1",
+        "what was last written down of a group is how it stands",
+    ),
+    ("UPDATE quests.quests SET version = version + 1", "quests have gone by their life cycle"),
+    (
+        "UPDATE quests.child_privacy_settings SET share_educational_progress = false",
+        "a child shares what it last said, and plays what was given to it",
+    ),
+    (
+        "DELETE FROM quests.child_progress WHERE node_key = 'node_1'",
+        "numbers of a quest are those of its nodes, and details are there as far as they are shared",
+    ),
+    (
+        "UPDATE quests.privacy_reads SET result = 'violation'",
+        "every look at what a child does found what the child shares",
+    ),
+    ("ALTER TABLE auth.users DISABLE TRIGGER users_guard", "every trigger is on again"),
+]
+
+
+def test_what_breaks_a_rule_is_found(admin: psycopg.Connection) -> None:
     generate(as_deploy(admin.info.dsn), Scale.TINY, as_of=DAY)
-    with admin.transaction(force_rollback=True):
-        admin.execute("SET LOCAL session_replication_role = replica")
-        admin.execute(spoil)
-        assert rule in broken(admin)
+    for spoil, rule in SPOILED:
+        with admin.transaction(force_rollback=True):
+            admin.execute("SET LOCAL session_replication_role = replica")
+            admin.execute(spoil)
+            assert rule in broken(admin), spoil
+
+
+# Whom a channel gave back: only failures make these.
+EMPTY = {"notifications.v_unreachable_recipients"}
+
+
+def test_every_view_to_look_at_first_shows_something(admin: psycopg.Connection) -> None:
+    generate(as_deploy(admin.info.dsn), Scale.TINY, as_of=DAY)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    _, _, table = readme.partition("### What to look at first\n")
+    views = set(re.findall(r"`([a-z]+\.v_[a-z_]+)`", table.partition("\n- ")[0]))
+    assert len(views) > 40
+    assert {view for view in views if not admin.execute(f"SELECT FROM {view} LIMIT 1").rowcount} == EMPTY
 
 
 def test_the_command_says_what_it_made_and_refuses_a_second_time(tmp_path: Path, admin: psycopg.Connection) -> None:
