@@ -541,7 +541,7 @@ ORDER BY queue;
 
 -- name: table_sizes
 -- How much room each table takes, the largest first.
--- budget: 130 buffers
+-- budget: 160 buffers
 SELECT table_name, table_bytes, index_bytes, total_bytes
 FROM getcourse.v_table_sizes
 ORDER BY total_bytes DESC;

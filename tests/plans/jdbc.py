@@ -28,6 +28,12 @@ COUNTS_EVERYTHING = {
     "notifications.v_notification_backlog",
 }
 """One row for all rows of a table, as their comments say; v_queues beside them reads only what is open."""
+MAY_SORT = {
+    "links.v_mentor_board": "mentoring.mentor_mentee",
+    "mentoring.v_mentor_board": "mentoring.mentor_mentee",
+}
+"""Asked for all rows, the planner walks the index of live relationships or sorts them, as its statistics happen to be:
+both cost the same. That reads relationships, not the bookings of more than 200. With LIMIT it always walks."""
 TUPLES = 1_000
 """So many rows of one table may be scanned to show 200: of a view that leaves some out."""
 PAGES = 8_000
@@ -157,6 +163,8 @@ def open_every_view(volume: Volume, client: Client, subtests: pytest.Subtests) -
                 with subtests.test(text):
                     shown, whole = read_whole(connection, text)
                     assert shown == count_opened(connection, text) <= ROWS
+                    if "LIMIT" not in text:
+                        whole.pop(MAY_SORT.get(view, ""), None)
                     assert (whole == {}) is (view not in COUNTS_EVERYTHING), whole
             with subtests.test(f"{view} within its pages"):
                 if view not in COUNTS_EVERYTHING:
