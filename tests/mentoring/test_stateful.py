@@ -213,6 +213,14 @@ class Lives(RuleBasedStateMachine):
         relation, method, who = any_of(self.possible_steps(), seed)
         self.take(self.relations[relation], method, who)
 
+    @rule(first=mentees)
+    def crowd(self, first: int) -> None:
+        """Two ask a mentor of one place, who takes both."""
+        for mentee in (first, first + 1 if first + 1 in MENTEES else MENTEES[0]):
+            self.ask(1, mentee, "mentee")
+            if live := self.live(1, mentee):
+                self.take(live, "accept", "mentor")
+
     def possible_steps(self) -> list[Choice]:
         return [
             (relation.id, method, who)
