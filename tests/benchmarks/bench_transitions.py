@@ -19,15 +19,15 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 CLIENTS = (1, 8, 32)
-FIRST, EACH = 1_000_000_000, 100
-"""Ids of the relationships that are changed, so many for each client, so that clients do not wait for each other."""
+FIRST, MENTORS, EACH = 1_000_000_000, 2_000_000, 100
+"""The first ids of the relationships that are changed and of their mentors, and how many each client has to itself."""
 
-# All of mentor 1 and mentee 4; the bare table has the same columns, its key, and nothing else.
+# Each of a mentor of its own, as steps of one moment are; the bare table has the same columns, its key, nothing else.
 _READY = """
 SET session_replication_role = replica;
 DELETE FROM mentoring.mentor_mentee WHERE id >= {first};
 INSERT INTO mentoring.mentor_mentee (id, mentor_id, mentee_id, status, initiated_by, accepted_at)
-SELECT {first} + i, 1, 1000000 + i, 'active', 'mentee', now() FROM generate_series(0, {last}) AS i;
+SELECT {first} + i, {mentors} + i, 1000000 + i, 'active', 'mentee', now() FROM generate_series(0, {last}) AS i;
 DROP TABLE IF EXISTS public.bare;
 CREATE TABLE public.bare (LIKE mentoring.mentor_mentee INCLUDING DEFAULTS) WITH (fillfactor = 90);
 INSERT INTO public.bare SELECT * FROM mentoring.mentor_mentee WHERE id >= {first};
@@ -42,8 +42,9 @@ VACUUM (ANALYZE) public.bare
 # Whatever an earlier run has left, a pause and a resume are two steps.
 _ID = f"\\set id {FIRST} + :client_id * {EACH} + random(0, {EACH - 1})\n"
 STEPS = _ID + (
-    "SELECT id, status, version FROM mentoring.transition(:id, 'paused', 1);\n"
-    "SELECT id, status, version FROM mentoring.transition(:id, 'active', 1);\n"
+    f"\\set mentor :id - {FIRST} + {MENTORS}\n"
+    "SELECT id, status, version FROM mentoring.transition(:id, 'paused', :mentor);\n"
+    "SELECT id, status, version FROM mentoring.transition(:id, 'active', :mentor);\n"
 )
 BARE = _ID + (
     "UPDATE public.bare SET status = 'paused', paused_at = now(), version = version + 1 WHERE id = :id;\n"
@@ -53,7 +54,7 @@ BARE = _ID + (
 
 def ready(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as admin:
-        for statement in _READY.format(first=FIRST, last=max(CLIENTS) * EACH - 1, app=APP).split(";"):
+        for statement in _READY.format(first=FIRST, mentors=MENTORS, last=max(CLIENTS) * EACH - 1, app=APP).split(";"):
             admin.execute(statement)
 
 
@@ -94,7 +95,7 @@ def orm_table(dsn: str, race: Race) -> list[str]:
         def by_us() -> None:
             number = next(numbers)
             step = mentoring.resume if number % 2 else mentoring.pause
-            step(FIRST + number // 2 % EACH, actor_id=1)
+            step(FIRST + number // 2 % EACH, actor_id=MENTORS + number // 2 % EACH)
 
         rivals = {"SQLAlchemy ORM, bare table": per_second(by_orm), "mentorbase": per_second(by_us)}
         lines = [table("a step from Python", race.run(rivals), "SQLAlchemy ORM, bare table")]
