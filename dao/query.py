@@ -103,21 +103,24 @@ class Queries(Generic[S]):
 
 
 class _Method(partial[Any]):
-    """A query of one service's object, that `help` and editors know by the declaration's docstring and signature."""
+    """A query of one service's object, that `help` and editors know by the declaration's docstring and signature.
+
+    The query is the last argument: what is before it belongs to the `partial` that it was made of.
+    """
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
-        doc: str | None = self.args[0].__doc__
+        doc: str | None = self.args[-1].__doc__
         return doc
 
     @property
     def __name__(self) -> str:
-        name: str = self.args[0].__name__
+        name: str = self.args[-1].__name__
         return name
 
     @property
     def __signature__(self) -> inspect.Signature:
-        signature: inspect.Signature = self.args[0].signature
+        signature: inspect.Signature = self.args[-1].signature
         return signature
 
     def __get__(self, instance: object, owner: type | None = None) -> _Method:

@@ -91,6 +91,7 @@ def test_every_method_is_listed() -> None:
             mentorbase.Notifications,
             mentorbase.Getcourse,
             mentorbase.Links,
+            mentorbase.Quests,
             mentorbase.Tutormax,
         )
         for name, found in vars(service).items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pydoc
 import re
 import secrets
 import traceback
@@ -387,6 +388,14 @@ def test_a_query_is_found_on_the_class_and_a_method_on_an_object(app: psycopg.Co
     assert Mentoring.accept.name == "mentoring.accept"
     assert Mentoring.accept.__doc__
     assert callable(Mentoring(app).accept)
+
+
+def test_help_shows_parameters_and_what_they_mean(app: psycopg.Connection) -> None:
+    for method in (Mentoring.book, Mentoring(app).book):
+        shown = pydoc.render_doc(method, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
+        assert "mentee_id: 'Id', *, booked_date: 'AwareDatetime'" in shown
+        assert "Book a session, as the mentee" in shown
+    assert "book(self, subject_id: 'Id'" in pydoc.render_doc(Mentoring, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
