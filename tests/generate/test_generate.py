@@ -50,6 +50,16 @@ def test_what_is_made_keeps_every_rule(admin: psycopg.Connection, seed: int) -> 
     for table, count in done.rows.items():
         assert admin.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,), table
     assert done.rows["mentoring.subject_schedule"] == 3_000
+    # What an erasure puts in the place of a Telegram id begins at 2^51, and is known by that.
+    assert admin.execute("SELECT max(telegram_id) < 2 ^ 51 FROM auth.users").fetchone() == (True,)
+    for table, same in (
+        ("mentoring.user_profiles", "p.user_id = u.id"),
+        ("teachers.teachers", "p.telegram_id = u.telegram_id"),
+        ("students.students", "p.telegram_id = u.telegram_id"),
+        ("notifications.user_notification_settings", "p.telegram_id = u.telegram_id"),
+    ):
+        elsewhere = f"SELECT count(*) FROM {table} AS p JOIN auth.users AS u ON {same} WHERE p.timezone <> u.timezone"
+        assert admin.execute(elsewhere).fetchone() == (0,), table
     # A few are busy: the first tenth of the mentors has a third of the relationships and more.
     [[busy]] = admin.execute(
         "SELECT count(*) FILTER (WHERE mentor_id <= 2) * 10 / count(*) FROM mentoring.mentor_mentee"
